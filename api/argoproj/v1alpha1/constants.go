@@ -1,0 +1,119 @@
+package v1alpha1
+
+// Health of an object or an application, from best to worst (contract 4.1).
+const (
+	HealthHealthy     HealthStatusCode = "Healthy"
+	HealthSuspended   HealthStatusCode = "Suspended"
+	HealthProgressing HealthStatusCode = "Progressing"
+	HealthMissing     HealthStatusCode = "Missing"
+	HealthDegraded    HealthStatusCode = "Degraded"
+	HealthUnknown     HealthStatusCode = "Unknown"
+)
+
+// Comparison of an object or an application with its target (contract 3.5).
+const (
+	SyncStatusSynced    SyncStatusCode = "Synced"
+	SyncStatusOutOfSync SyncStatusCode = "OutOfSync"
+	SyncStatusUnknown   SyncStatusCode = "Unknown"
+)
+
+// Phases of an operation (contract 1.7).
+const (
+	OperationRunning     OperationPhase = "Running"
+	OperationTerminating OperationPhase = "Terminating"
+	OperationFailed      OperationPhase = "Failed"
+	OperationError       OperationPhase = "Error"
+	OperationSucceeded   OperationPhase = "Succeeded"
+)
+
+// Phases of a sync (contract 2.2).
+const (
+	SyncPhasePreSync  SyncPhase = "PreSync"
+	SyncPhaseSync     SyncPhase = "Sync"
+	SyncPhasePostSync SyncPhase = "PostSync"
+	SyncPhaseSyncFail SyncPhase = "SyncFail"
+)
+
+// Kinds of hooks (contract 2.3).
+const (
+	HookTypePreSync    HookType = "PreSync"
+	HookTypeSync       HookType = "Sync"
+	HookTypePostSync   HookType = "PostSync"
+	HookTypeSyncFail   HookType = "SyncFail"
+	HookTypeSkip       HookType = "Skip"
+	HookTypePreDelete  HookType = "PreDelete"
+	HookTypePostDelete HookType = "PostDelete"
+)
+
+// Results of one task of a sync (contract 2.5).
+const (
+	ResultCodeSynced       ResultCode = "Synced"
+	ResultCodeSyncFailed   ResultCode = "SyncFailed"
+	ResultCodePruned       ResultCode = "Pruned"
+	ResultCodePruneSkipped ResultCode = "PruneSkipped"
+)
+
+// Types of application conditions (contract 1.8).
+const (
+	ConditionDeletionError           ApplicationConditionType = "DeletionError"
+	ConditionInvalidSpecError        ApplicationConditionType = "InvalidSpecError"
+	ConditionComparisonError         ApplicationConditionType = "ComparisonError"
+	ConditionSyncError               ApplicationConditionType = "SyncError"
+	ConditionUnknownError            ApplicationConditionType = "UnknownError"
+	ConditionSharedResourceWarning   ApplicationConditionType = "SharedResourceWarning"
+	ConditionRepeatedResourceWarning ApplicationConditionType = "RepeatedResourceWarning"
+	ConditionExcludedResourceWarning ApplicationConditionType = "ExcludedResourceWarning"
+	ConditionOrphanedResourceWarning ApplicationConditionType = "OrphanedResourceWarning"
+)
+
+// Types of a source (contract 1.2).
+const (
+	SourceTypeHelm      ApplicationSourceType = "Helm"
+	SourceTypeKustomize ApplicationSourceType = "Kustomize"
+	SourceTypeDirectory ApplicationSourceType = "Directory"
+	SourceTypePlugin    ApplicationSourceType = "Plugin"
+)
+
+// Finalizers of an Application and of its hooks (contract 1.9).
+const (
+	FinalizerResources           = "resources-finalizer.argocd.argoproj.io"
+	FinalizerResourcesForeground = "resources-finalizer.argocd.argoproj.io/foreground"
+	FinalizerResourcesBackground = "resources-finalizer.argocd.argoproj.io/background"
+	FinalizerHook                = "argocd.argoproj.io/hook-finalizer"
+)
+
+// Annotations and labels that users write and tools read (contract 1.10).
+const (
+	AnnotationRefresh           = "argocd.argoproj.io/refresh"
+	AnnotationRefreshTimestamp  = "argocd.argoproj.io/refresh-timestamp"
+	AnnotationSkipReconcile     = "argocd.argoproj.io/skip-reconcile"
+	AnnotationCompareOptions    = "argocd.argoproj.io/compare-options"
+	AnnotationDeletionApproved  = "argocd.argoproj.io/deletion-approved"
+	AnnotationSyncWave          = "argocd.argoproj.io/sync-wave"
+	AnnotationHook              = "argocd.argoproj.io/hook"
+	AnnotationHookDeletePolicy  = "argocd.argoproj.io/hook-delete-policy"
+	AnnotationSyncOptions       = "argocd.argoproj.io/sync-options"
+	AnnotationTrackingID        = "argocd.argoproj.io/tracking-id"
+	AnnotationInstallationID    = "argocd.argoproj.io/installation-id"
+	AnnotationIgnoreHealthcheck = "argocd.argoproj.io/ignore-healthcheck"
+	AnnotationIgnoreRestart     = "argocd.argoproj.io/ignore-restart-policy"
+	AnnotationHelmHook          = "helm.sh/hook"
+	AnnotationHelmHookWeight    = "helm.sh/hook-weight"
+	AnnotationHelmHookDelete    = "helm.sh/hook-delete-policy"
+	AnnotationHelmPolicy        = "helm.sh/resource-policy"
+	AnnotationLinkPrefix        = "link.argocd.argoproj.io/"
+	LabelInstance               = "app.kubernetes.io/instance"
+)
+
+const (
+	// DefaultProject is the project of an Application that names none (contract 1.2).
+	DefaultProject = "default"
+	// InClusterServer and InClusterName both mean the cluster that the operator runs in (contract 1.2).
+	InClusterServer = "https://kubernetes.default.svc"
+	// InClusterName is the name of that cluster.
+	InClusterName = "in-cluster"
+	// FieldManager writes every object that the operator applies (contract 2.7).
+	FieldManager = "argocd-controller"
+	// DefaultRevisionHistoryLimit is the number of history entries kept when spec says nothing (contract 1.2).
+	DefaultRevisionHistoryLimit = 10
+)

@@ -1,0 +1,24 @@
+// Package v1alpha1 holds the API types of the group argoproj.io: Application, AppProject and ApplicationSet.
+// +kubebuilder:object:generate=true
+// +groupName=argoproj.io
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion is the group and version of the types in this package.
+var GroupVersion = schema.GroupVersion{Group: "argoproj.io", Version: "v1alpha1"}
+
+// AddToScheme registers the types of this package.
+func AddToScheme(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion,
+		&Application{}, &ApplicationList{},
+		&AppProject{}, &AppProjectList{},
+		&ApplicationSet{}, &ApplicationSetList{},
+	)
+	metav1.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}
