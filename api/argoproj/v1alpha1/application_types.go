@@ -7,7 +7,15 @@ import (
 )
 
 // Application TODO doc.
+//
 // +kubebuilder:object:root=true
+// +kubebuilder:resource:path=applications,shortName=app;apps
+// +kubebuilder:printcolumn:name="Sync Status",type=string,JSONPath=`.status.sync.status`
+// +kubebuilder:printcolumn:name="Health Status",type=string,JSONPath=`.status.health.status`
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.sync.revision`,priority=10
+// +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.project`,priority=10
+// +kubebuilder:metadata:labels="app.kubernetes.io/name=applications.argoproj.io"
+// +kubebuilder:metadata:labels="app.kubernetes.io/part-of=argocd"
 type Application struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata" protobuf:"bytes,1,opt,name=metadata"`
@@ -46,21 +54,22 @@ type ApplicationSource struct {
 
 // ApplicationSourceHelm TODO doc.
 type ApplicationSourceHelm struct {
-	ValueFiles              []string              `json:"valueFiles,omitempty" protobuf:"bytes,1,rep,name=valueFiles"`
-	Parameters              []HelmParameter       `json:"parameters,omitempty" protobuf:"bytes,2,rep,name=parameters"`
-	ReleaseName             string                `json:"releaseName,omitempty" protobuf:"bytes,3,opt,name=releaseName"`
-	Values                  string                `json:"values,omitempty" protobuf:"bytes,4,opt,name=values"`
-	FileParameters          []HelmFileParameter   `json:"fileParameters,omitempty" protobuf:"bytes,5,rep,name=fileParameters"`
-	Version                 string                `json:"version,omitempty" protobuf:"bytes,6,opt,name=version"`
-	PassCredentials         bool                  `json:"passCredentials,omitempty" protobuf:"varint,7,opt,name=passCredentials"`
-	IgnoreMissingValueFiles bool                  `json:"ignoreMissingValueFiles,omitempty" protobuf:"varint,8,opt,name=ignoreMissingValueFiles"`
-	SkipCrds                bool                  `json:"skipCrds,omitempty" protobuf:"varint,9,opt,name=skipCrds"`
-	ValuesObject            *runtime.RawExtension `json:"valuesObject,omitempty" protobuf:"bytes,10,opt,name=valuesObject"`
-	Namespace               string                `json:"namespace,omitempty" protobuf:"bytes,11,opt,name=namespace"`
-	KubeVersion             string                `json:"kubeVersion,omitempty" protobuf:"bytes,12,opt,name=kubeVersion"`
-	APIVersions             []string              `json:"apiVersions,omitempty" protobuf:"bytes,13,rep,name=apiVersions"`
-	SkipTests               bool                  `json:"skipTests,omitempty" protobuf:"varint,14,opt,name=skipTests"`
-	SkipSchemaValidation    bool                  `json:"skipSchemaValidation,omitempty" protobuf:"varint,15,opt,name=skipSchemaValidation"`
+	ValueFiles              []string            `json:"valueFiles,omitempty" protobuf:"bytes,1,rep,name=valueFiles"`
+	Parameters              []HelmParameter     `json:"parameters,omitempty" protobuf:"bytes,2,rep,name=parameters"`
+	ReleaseName             string              `json:"releaseName,omitempty" protobuf:"bytes,3,opt,name=releaseName"`
+	Values                  string              `json:"values,omitempty" protobuf:"bytes,4,opt,name=values"`
+	FileParameters          []HelmFileParameter `json:"fileParameters,omitempty" protobuf:"bytes,5,rep,name=fileParameters"`
+	Version                 string              `json:"version,omitempty" protobuf:"bytes,6,opt,name=version"`
+	PassCredentials         bool                `json:"passCredentials,omitempty" protobuf:"varint,7,opt,name=passCredentials"`
+	IgnoreMissingValueFiles bool                `json:"ignoreMissingValueFiles,omitempty" protobuf:"varint,8,opt,name=ignoreMissingValueFiles"`
+	SkipCrds                bool                `json:"skipCrds,omitempty" protobuf:"varint,9,opt,name=skipCrds"`
+	// +kubebuilder:pruning:PreserveUnknownFields
+	ValuesObject         *runtime.RawExtension `json:"valuesObject,omitempty" protobuf:"bytes,10,opt,name=valuesObject"`
+	Namespace            string                `json:"namespace,omitempty" protobuf:"bytes,11,opt,name=namespace"`
+	KubeVersion          string                `json:"kubeVersion,omitempty" protobuf:"bytes,12,opt,name=kubeVersion"`
+	APIVersions          []string              `json:"apiVersions,omitempty" protobuf:"bytes,13,rep,name=apiVersions"`
+	SkipTests            bool                  `json:"skipTests,omitempty" protobuf:"varint,14,opt,name=skipTests"`
+	SkipSchemaValidation bool                  `json:"skipSchemaValidation,omitempty" protobuf:"varint,15,opt,name=skipSchemaValidation"`
 }
 
 // HelmParameter TODO doc.
@@ -197,11 +206,13 @@ type ApplicationSourcePluginParameter struct {
 
 // OptionalMap TODO doc.
 type OptionalMap struct {
+	// +optional
 	Map map[string]string `json:"map" protobuf:"bytes,1,rep,name=map"`
 }
 
 // OptionalArray TODO doc.
 type OptionalArray struct {
+	// +optional
 	Array []string `json:"array" protobuf:"bytes,1,rep,name=array"`
 }
 
@@ -295,8 +306,10 @@ type DrySource struct {
 // SyncSource TODO doc.
 type SyncSource struct {
 	TargetBranch string `json:"targetBranch" protobuf:"bytes,1,opt,name=targetBranch"`
-	Path         string `json:"path" protobuf:"bytes,2,opt,name=path"`
-	RepoURL      string `json:"repoURL,omitempty" protobuf:"bytes,3,opt,name=repoURL"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:Pattern=`^.{2,}|[^./]$`
+	Path    string `json:"path" protobuf:"bytes,2,opt,name=path"`
+	RepoURL string `json:"repoURL,omitempty" protobuf:"bytes,3,opt,name=repoURL"`
 }
 
 // HydrateTo TODO doc.
@@ -541,6 +554,7 @@ type HydrateOperation struct {
 }
 
 // HydrateOperationPhase is a word.
+// +kubebuilder:validation:Enum=Hydrating;Failed;Hydrated
 type HydrateOperationPhase string
 
 // ApplicationList TODO doc.

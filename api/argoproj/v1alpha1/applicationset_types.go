@@ -6,7 +6,12 @@ import (
 )
 
 // ApplicationSet TODO doc.
+//
 // +kubebuilder:object:root=true
+// +kubebuilder:resource:path=applicationsets,shortName=appset;appsets
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="app.kubernetes.io/name=applicationsets.argoproj.io"
+// +kubebuilder:metadata:labels="app.kubernetes.io/part-of=argocd"
 type ApplicationSet struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata" protobuf:"bytes,1,opt,name=metadata"`
@@ -44,6 +49,7 @@ type ApplicationSetGenerator struct {
 
 // ListGenerator TODO doc.
 type ListGenerator struct {
+	// +optional
 	Elements     []JSON                 `json:"elements" protobuf:"bytes,1,rep,name=elements"`
 	Template     ApplicationSetTemplate `json:"template,omitempty" protobuf:"bytes,2,opt,name=template"`
 	ElementsYaml string                 `json:"elementsYaml,omitempty" protobuf:"bytes,3,opt,name=elementsYaml"`
@@ -374,6 +380,7 @@ type ApplicationSetSyncPolicy struct {
 }
 
 // ApplicationsSyncPolicy is a word.
+// +kubebuilder:validation:Enum=create-only;create-update;create-delete;sync
 type ApplicationsSyncPolicy string
 
 // ApplicationSetStrategy TODO doc.

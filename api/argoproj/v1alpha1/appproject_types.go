@@ -5,7 +5,11 @@ import (
 )
 
 // AppProject TODO doc.
+//
 // +kubebuilder:object:root=true
+// +kubebuilder:resource:path=appprojects,shortName=appproj;appprojs
+// +kubebuilder:metadata:labels="app.kubernetes.io/name=appprojects.argoproj.io"
+// +kubebuilder:metadata:labels="app.kubernetes.io/part-of=argocd"
 type AppProject struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata" protobuf:"bytes,1,opt,name=metadata"`
@@ -15,8 +19,9 @@ type AppProject struct {
 
 // AppProjectSpec TODO doc.
 type AppProjectSpec struct {
-	SourceRepos                     []string                               `json:"sourceRepos,omitempty" protobuf:"bytes,1,rep,name=sourceRepos"`
-	Destinations                    []ApplicationDestination               `json:"destinations,omitempty" protobuf:"bytes,2,rep,name=destinations"`
+	SourceRepos  []string                 `json:"sourceRepos,omitempty" protobuf:"bytes,1,rep,name=sourceRepos"`
+	Destinations []ApplicationDestination `json:"destinations,omitempty" protobuf:"bytes,2,rep,name=destinations"`
+	// +kubebuilder:validation:MaxLength=255
 	Description                     string                                 `json:"description,omitempty" protobuf:"bytes,3,opt,name=description"`
 	Roles                           []ProjectRole                          `json:"roles,omitempty" protobuf:"bytes,4,rep,name=roles"`
 	ClusterResourceWhitelist        []ClusterResourceRestrictionItem       `json:"clusterResourceWhitelist,omitempty" protobuf:"bytes,5,rep,name=clusterResourceWhitelist"`

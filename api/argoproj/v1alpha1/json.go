@@ -5,8 +5,8 @@ import (
 )
 
 // JSON is any JSON value, kept as it was written.
-// +kubebuilder:validation:Schemaless
-// +kubebuilder:pruning:PreserveUnknownFields
+// +kubebuilder:validation:Type=""
+// +kubebuilder:validation:XPreserveUnknownFields
 type JSON struct {
 	Raw []byte `json:"-" protobuf:"bytes,1,opt,name=raw"`
 }
