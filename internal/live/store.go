@@ -1,0 +1,221 @@
+// Package live answers what stands in a destination cluster: it watches the kinds that applications use and keeps an index
+// of the objects by key and by the application that tracks them.
+package live
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/tracking"
+)
+
+// Change tells that an object of interest to an application came, changed or went.
+type Change struct {
+	Instance string
+	Key      resource.Key
+}
+
+// entry is one object of a watched kind. Objects of nobody's interest are kept without their content.
+type entry struct {
+	object          *unstructured.Unstructured
+	resourceVersion string
+	instance        string // of the tracking mark; empty when there is none
+	owned           bool   // has an owner reference
+}
+
+// Store is the index of the live objects of one cluster, without I/O. It is safe for concurrent use; the objects that it
+// hands out are shared and must not be changed.
+type Store struct {
+	tracker tracking.Tracker
+	notify  func(Change)
+
+	mu         sync.RWMutex
+	entries    map[resource.Key]*entry
+	byInstance map[string]map[resource.Key]struct{}
+	wanted     map[resource.Key]map[string]struct{} // which applications have a target of that key
+	wants      map[string]map[resource.Key]struct{} // the same by application
+}
+
+// NewStore makes an empty index; notify is called for each change, without locks held.
+func NewStore(tracker tracking.Tracker, notify func(Change)) *Store {
+	return &Store{
+		tracker: tracker, notify: notify,
+		entries:    map[resource.Key]*entry{},
+		byInstance: map[string]map[resource.Key]struct{}{},
+		wanted:     map[resource.Key]map[string]struct{}{},
+		wants:      map[string]map[resource.Key]struct{}{},
+	}
+}
+
+// Put takes in an object as it was seen; one older than what is known is ignored.
+func (s *Store) Put(obj *unstructured.Unstructured) {
+	key := resource.KeyOf(obj)
+	instance, _ := s.tracker.Owner(obj)
+	s.mu.Lock()
+	old := s.entries[key]
+	if old != nil && newer(old.resourceVersion, obj.GetResourceVersion()) {
+		s.mu.Unlock()
+		return
+	}
+	e := &entry{resourceVersion: obj.GetResourceVersion(), instance: instance, owned: len(obj.GetOwnerReferences()) > 0}
+	if instance != "" || len(s.wanted[key]) > 0 {
+		e.object = obj
+	}
+	s.entries[key] = e
+	s.reindex(key, old, e)
+	same := old != nil && old.resourceVersion == e.resourceVersion
+	changes := s.concerned(key, old, e)
+	s.mu.Unlock()
+	if !same {
+		s.tell(changes)
+	}
+}
+
+// Delete forgets an object. Resource versions tell a deletion from the watch that is older than a later creation.
+func (s *Store) Delete(key resource.Key, resourceVersion string) {
+	s.mu.Lock()
+	old := s.entries[key]
+	if old == nil || (resourceVersion != "" && newer(old.resourceVersion, resourceVersion)) {
+		s.mu.Unlock()
+		return
+	}
+	delete(s.entries, key)
+	s.reindex(key, old, nil)
+	changes := s.concerned(key, old, nil)
+	s.mu.Unlock()
+	s.tell(changes)
+}
+
+// Replace makes objs all there is of a kind, as after a list.
+func (s *Store) Replace(kind schema.GroupKind, objs []*unstructured.Unstructured) {
+	seen := make(map[resource.Key]struct{}, len(objs))
+	for _, obj := range objs {
+		seen[resource.KeyOf(obj)] = struct{}{}
+		s.Put(obj)
+	}
+	s.mu.RLock()
+	var gone []resource.Key
+	for key := range s.entries {
+		if _, ok := seen[key]; !ok && key.GroupKind() == kind {
+			gone = append(gone, key)
+		}
+	}
+	s.mu.RUnlock()
+	for _, key := range gone {
+		s.Delete(key, "")
+	}
+}
+
+// Want says which targets an application has, so that objects of these keys are kept whoever tracks them.
+func (s *Store) Want(instance string, keys []resource.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.wants[instance] {
+		delete(s.wanted[key], instance)
+		if len(s.wanted[key]) == 0 {
+			delete(s.wanted, key)
+		}
+	}
+	delete(s.wants, instance)
+	if len(keys) == 0 {
+		return
+	}
+	mine := make(map[resource.Key]struct{}, len(keys))
+	for _, key := range keys {
+		mine[key] = struct{}{}
+		if s.wanted[key] == nil {
+			s.wanted[key] = map[string]struct{}{}
+		}
+		s.wanted[key][instance] = struct{}{}
+	}
+	s.wants[instance] = mine
+}
+
+// Snapshot is what an application has in the cluster: the objects that it tracks and that have no owner, and the objects of
+// its targets' keys. Missing lists the wanted keys that exist but whose content was not kept: read them directly and Put them.
+func (s *Store) Snapshot(instance string) (objects map[resource.Key]*unstructured.Unstructured, missing []resource.Key) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	objects = make(map[resource.Key]*unstructured.Unstructured, len(s.byInstance[instance]))
+	for key := range s.byInstance[instance] {
+		if e := s.entries[key]; !e.owned {
+			objects[key] = e.object
+		}
+	}
+	for key := range s.wants[instance] {
+		e := s.entries[key]
+		switch {
+		case e == nil:
+		case e.object == nil:
+			missing = append(missing, key)
+		default:
+			objects[key] = e.object
+		}
+	}
+	return objects, missing
+}
+
+// Kinds are the kinds of the objects that an application tracks.
+func (s *Store) Kinds(instance string) []schema.GroupKind {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	kinds := map[schema.GroupKind]struct{}{}
+	for key := range s.byInstance[instance] {
+		kinds[key.GroupKind()] = struct{}{}
+	}
+	return slices.Collect(maps.Keys(kinds))
+}
+
+// reindex moves key between applications; the caller holds the lock.
+func (s *Store) reindex(key resource.Key, old, now *entry) {
+	if old != nil && old.instance != "" && (now == nil || now.instance != old.instance) {
+		delete(s.byInstance[old.instance], key)
+		if len(s.byInstance[old.instance]) == 0 {
+			delete(s.byInstance, old.instance)
+		}
+	}
+	if now != nil && now.instance != "" {
+		if s.byInstance[now.instance] == nil {
+			s.byInstance[now.instance] = map[resource.Key]struct{}{}
+		}
+		s.byInstance[now.instance][key] = struct{}{}
+	}
+}
+
+// concerned lists the applications that a change of key matters to; the caller holds the lock.
+func (s *Store) concerned(key resource.Key, old, now *entry) []Change {
+	instances := maps.Clone(s.wanted[key])
+	if instances == nil {
+		instances = map[string]struct{}{}
+	}
+	for _, e := range []*entry{old, now} {
+		if e != nil && e.instance != "" && !e.owned {
+			instances[e.instance] = struct{}{}
+		}
+	}
+	changes := make([]Change, 0, len(instances))
+	for instance := range instances {
+		changes = append(changes, Change{Instance: instance, Key: key})
+	}
+	return changes
+}
+
+func (s *Store) tell(changes []Change) {
+	for _, change := range changes {
+		s.notify(change)
+	}
+}
+
+// newer tells whether resource version a is later than b; versions that are no numbers cannot be ordered (Kubernetes
+// documents them as comparable integers since 1.35).
+func newer(a, b string) bool {
+	x, errA := strconv.ParseUint(a, 10, 64)
+	y, errB := strconv.ParseUint(b, 10, 64)
+	return errA == nil && errB == nil && x > y
+}

@@ -1,0 +1,122 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+
+	"github.com/tiphys-io/tiphys/internal/cluster"
+	"github.com/tiphys-io/tiphys/internal/resource"
+)
+
+// sweepPage is how many objects one page of a sweep holds.
+const sweepPage = 500
+
+// Sweep finds the kinds that hold objects tracked by any application, by paging once through the metadata of all kinds that
+// can be listed and deleted. It is for applications without a recorded inventory; the answer is kept for the life of the
+// connection, because what comes later is made by us, of kinds that are watched.
+func (w *Watcher) Sweep(ctx context.Context) ([]schema.GroupVersionKind, error) {
+	w.mu.Lock()
+	if w.swept == nil {
+		w.swept = make(chan struct{}, 1)
+		w.swept <- struct{}{}
+	}
+	turn := w.swept
+	w.mu.Unlock()
+	select {
+	case _, first := <-turn:
+		if !first {
+			return w.found, nil
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the sweep of the cluster: %w", ctx.Err())
+	}
+	found, err := w.sweep(ctx)
+	if err != nil {
+		turn <- struct{}{}
+		return nil, err
+	}
+	w.found = found
+	close(turn)
+	return found, nil
+}
+
+func (w *Watcher) sweep(ctx context.Context) ([]schema.GroupVersionKind, error) {
+	lists, err := w.conn.Discovery.ServerPreferredResources()
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
+		return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
+	}
+	var found []schema.GroupVersionKind
+	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, lists) {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
+		}
+		for _, r := range list.APIResources {
+			if gv.Group == "events.k8s.io" || r.Kind == "Event" || r.Kind == "Lease" {
+				continue
+			}
+			tracked, err := w.holdsTracked(ctx, gv.WithResource(r.Name))
+			if err != nil {
+				return nil, err
+			}
+			if tracked {
+				found = append(found, gv.WithKind(r.Kind))
+			}
+		}
+	}
+	return found, nil
+}
+
+// holdsTracked tells whether any object of a kind carries a tracking mark. A kind that may not be listed cannot hold
+// objects that this operator manages.
+func (w *Watcher) holdsTracked(ctx context.Context, gvr schema.GroupVersionResource) (bool, error) {
+	options := metav1.ListOptions{Limit: sweepPage}
+	for {
+		page, err := w.conn.Metadata.Resource(gvr).List(ctx, options)
+		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("listing metadata of %s: %w", gvr, err)
+		}
+		if slices.ContainsFunc(page.Items, func(item metav1.PartialObjectMetadata) bool {
+			_, ok := w.Store.tracker.Owner(&item)
+			return ok
+		}) {
+			return true, nil
+		}
+		if options.Continue = page.Continue; options.Continue == "" {
+			return false, nil
+		}
+	}
+}
+
+// Snapshot is what an application has in the cluster now, from the store; objects whose content was not kept are read directly.
+func (w *Watcher) Snapshot(ctx context.Context, instance string) (Snapshot, error) {
+	objects, missing := w.Store.Snapshot(instance)
+	for _, key := range missing {
+		mapping, err := w.conn.Mapper.RESTMapping(key.GroupKind())
+		if cluster.IsUnknownKind(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("looking up kind %s: %w", key.GroupKind(), err)
+		}
+		obj, err := w.conn.Dynamic.Resource(mapping.Resource).Namespace(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", resource.Key(key), err)
+		}
+		w.Store.Put(obj)
+		objects[key] = obj
+	}
+	return objects, nil
+}
