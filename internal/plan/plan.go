@@ -29,11 +29,9 @@ type Options struct {
 	Prune       bool
 	DryRun      bool
 	Force       bool
-	SkipHooks   bool // strategy apply, or a selective sync
 	SyncOptions argov1.SyncOptions
 	Resources   []argov1.SyncOperationResource
-	// Revision and StartedAt name hooks that have only a generateName; StartedAt also dates approvals.
-	Revision  string
+	// StartedAt dates approvals.
 	StartedAt time.Time
 	// Approved is the time of the deletion-approved annotation, zero when there is none.
 	Approved time.Time
@@ -49,8 +47,14 @@ type Input struct {
 	Results argov1.ResourceResults
 	// Phase is that of the operation state: Running or Terminating.
 	Phase argov1.OperationPhase
-	// Message is the operation's message so far; a failure that was recorded before SyncFail hooks run is kept through it.
+	// Message is the operation's message so far.
 	Message string
+	// Validated tells that the dry run of this operation passed; rows in Results say the same.
+	Validated bool
+	// Health assesses a live object; ok is false when there is no opinion about its kind.
+	Health func(obj *unstructured.Unstructured) (code argov1.HealthStatusCode, message string, ok bool)
+	// NamespaceExists tells that the destination namespace is there (contract 2.8).
+	NamespaceExists bool
 }
 
 // Verb is what an Action does to the cluster.
@@ -58,27 +62,22 @@ type Verb string
 
 // The verbs of an Action.
 const (
-	DryRun           Verb = "dry-run"           // validate the task on the server without changing anything
-	Apply            Verb = "apply"             // server-side apply, or replace and create as the options of the task say
-	Prune            Verb = "prune"             // delete an object that the revision lacks
-	DeleteHook       Verb = "delete-hook"       // delete a hook object, releasing its finalizer
-	ReleaseFinalizer Verb = "release-finalizer" // take the hook finalizer off an object
+	DryRun Verb = "dry-run" // validate the task on the server without changing anything
+	Apply  Verb = "apply"   // server-side apply, or replace and create as the options of the task say
+	Prune  Verb = "prune"   // delete an object that the revision lacks
 )
 
 // Task is what a sync has to do with one object in one phase.
 type Task struct {
-	Key   resource.Key
-	Phase argov1.SyncPhase
-	Wave  int
-	// HookType is empty for what is no hook.
-	HookType argov1.HookType
-	Target   *unstructured.Unstructured // nil for a prune
-	Live     *unstructured.Unstructured // nil when missing
-	// Force, Replace, ServerSideApply, Validate and Propagation are the options of 2.7, resolved for this object.
+	Key    resource.Key
+	Phase  argov1.SyncPhase
+	Wave   int
+	Target *unstructured.Unstructured // nil for a prune
+	Live   *unstructured.Unstructured // nil when missing
+	// Force, Replace, ServerSideApply and Propagation are the options of 2.7, resolved for this object.
 	Force           bool
 	Replace         bool
 	ServerSideApply bool
-	Validate        bool
 	Propagation     string // foreground, background or orphan
 	Modified        bool
 	Rejected        string
