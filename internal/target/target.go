@@ -1,0 +1,178 @@
+// Package target turns the sources of an application into the objects that it wants: rendered at a revision, placed in
+// namespaces, deduplicated and marked as its own.
+package target
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/tracking"
+)
+
+// Object is one wanted object.
+type Object struct {
+	Key resource.Key
+	// Target is normalised and marked; it is shared and must not be changed.
+	Target *unstructured.Unstructured
+	// Hash identifies the content of Target.
+	Hash string
+	// Unknown tells that the cluster does not serve the kind.
+	Unknown bool
+}
+
+// State is what an application wants at its resolved revisions.
+type State struct {
+	Objects []Object
+	// Revisions and Types are those of the sources, in order.
+	Revisions []string
+	Types     []argov1.ApplicationSourceType
+	// Conditions are warnings and errors about single objects.
+	Conditions []argov1.ApplicationCondition
+}
+
+// Request says whose target state is wanted.
+type Request struct {
+	Sources []argov1.ApplicationSource
+	// Revisions override the target revisions of the sources, one each; empty means those of the sources.
+	Revisions []string
+	// Force asks the repositories although an answer is remembered (refresh level 3).
+	Force bool
+	Scope Scope
+}
+
+// Scope is where the objects go and how they are marked.
+type Scope struct {
+	Instance             string
+	DestinationNamespace string
+	Tracker              tracking.Tracker
+	// Namespaced tells whether a kind lives in namespaces; known is false when the cluster does not serve it.
+	Namespaced func(gvk schema.GroupVersionKind) (namespaced, known bool, err error)
+	// Excluded tells whether resource.exclusions leave a kind out.
+	Excluded func(group, kind string) bool
+}
+
+// Rendering resolves and renders one source.
+type Rendering interface {
+	// Resolve is the full revision that a source asks for.
+	Resolve(ctx context.Context, src argov1.ApplicationSource, force bool) (revision string, err error)
+	// Render is the source's objects at a full revision, and the type of the source.
+	Render(ctx context.Context, src argov1.ApplicationSource, revision string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error)
+}
+
+// Resolve is the full revision of each source.
+func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, error) {
+	revisions := make([]string, len(req.Sources))
+	for i, src := range req.Sources {
+		if i < len(req.Revisions) && req.Revisions[i] != "" {
+			src.TargetRevision = req.Revisions[i]
+		}
+		revision, err := rendering.Resolve(ctx, src, req.Force)
+		if err != nil {
+			return nil, sourceError(i, len(req.Sources), err)
+		}
+		revisions[i] = revision
+	}
+	return revisions, nil
+}
+
+// Build renders all sources at full revisions and makes one target state of them.
+func Build(ctx context.Context, rendering Rendering, req Request, revisions []string) (*State, error) {
+	state := &State{Revisions: revisions}
+	var objects []*unstructured.Unstructured
+	for i, src := range req.Sources {
+		if src.Ref != "" && src.Path == "" && src.Chart == "" {
+			state.Types = append(state.Types, "")
+			continue
+		}
+		rendered, sourceType, err := rendering.Render(ctx, src, revisions[i])
+		if err != nil {
+			return nil, sourceError(i, len(req.Sources), err)
+		}
+		state.Types = append(state.Types, sourceType)
+		objects = append(objects, rendered...)
+	}
+	if err := state.collect(objects, req.Scope); err != nil {
+		return nil, err
+	}
+	return state, nil
+}
+
+// sourceError has the wording that users of the ComparisonError condition know (contract 2.10).
+func sourceError(i, n int, err error) error {
+	return fmt.Errorf("failed to generate manifest for source %d of %d: rpc error: code = Unknown desc = %w", i+1, n, err)
+}
+
+// collect places, marks and deduplicates the objects; of several with one key the last wins (contract 3.1).
+func (s *State) collect(objects []*unstructured.Unstructured, scope Scope) error {
+	at := map[resource.Key]int{}
+	count := map[resource.Key]int{}
+	for _, rendered := range objects {
+		gvk := rendered.GroupVersionKind()
+		if scope.Excluded(gvk.Group, gvk.Kind) {
+			s.warn(argov1.ConditionExcludedResourceWarning, fmt.Sprintf(
+				"Resource %s/%s %s is excluded in the settings", gvk.Group, gvk.Kind, rendered.GetName()))
+			continue
+		}
+		object, err := s.place(rendered, scope)
+		if err != nil {
+			return err
+		}
+		count[object.Key]++
+		if i, repeated := at[object.Key]; repeated && object.Key.Name != "" {
+			s.Objects[i] = object
+			continue
+		}
+		at[object.Key] = len(s.Objects)
+		s.Objects = append(s.Objects, object)
+	}
+	for _, object := range s.Objects {
+		if n := count[object.Key]; n > 1 && object.Key.Name != "" {
+			s.warn(argov1.ConditionRepeatedResourceWarning, fmt.Sprintf(
+				"Resource %s appeared %d times among application resources.", object.Key, n))
+		}
+	}
+	return nil
+}
+
+// place puts an object into its namespace and marks it.
+func (s *State) place(rendered *unstructured.Unstructured, scope Scope) (Object, error) {
+	obj := diff.Normalize(rendered)
+	gvk := obj.GroupVersionKind()
+	namespaced, known, err := scope.Namespaced(gvk)
+	if err != nil {
+		return Object{}, fmt.Errorf("looking up kind %s: %w", gvk.GroupKind(), err)
+	}
+	switch {
+	case known && !namespaced:
+		obj.SetNamespace("")
+	case known || obj.GetNamespace() == "":
+		obj.SetNamespace(cmp.Or(obj.GetNamespace(), scope.DestinationNamespace))
+	}
+	if known && namespaced && obj.GetNamespace() == "" {
+		s.warn(argov1.ConditionInvalidSpecError, fmt.Sprintf("Namespace for %s %s is missing.", obj.GetName(), gvkText(gvk)))
+	}
+	if err := scope.Tracker.Mark(obj, scope.Instance, scope.DestinationNamespace); err != nil {
+		return Object{}, fmt.Errorf("%s %s: %w", gvk.Kind, obj.GetName(), err)
+	}
+	hash, err := diff.Hash(obj)
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{Key: resource.KeyOf(obj), Target: obj, Hash: hash, Unknown: !known}, nil
+}
+
+func gvkText(gvk schema.GroupVersionKind) string {
+	return strings.TrimPrefix(gvk.Group+"/", "/") + gvk.Version + ", Kind=" + gvk.Kind
+}
+
+func (s *State) warn(conditionType argov1.ApplicationConditionType, message string) {
+	s.Conditions = append(s.Conditions, argov1.ApplicationCondition{Type: conditionType, Message: message})
+}
