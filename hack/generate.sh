@@ -8,8 +8,8 @@ controller_gen() { GOFLAGS=-mod=mod go tool -modfile=hack/tools/go.mod controlle
 controller_gen object paths=./api/...
 controller_gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 
-# The ApplicationSet holds the Application's template twenty times over. With descriptions its CRD would pass the
-# 1.5 MB that etcd takes in one object, so it goes without.
+# The ApplicationSet holds the Application's template twenty times over. With descriptions its file would be twice as
+# large and pass 1.5 MB, which some tools take as the limit of one object, so it goes without.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 controller_gen crd:maxDescLen=0 paths=./api/argoproj/... output:crd:artifacts:config="$scratch"

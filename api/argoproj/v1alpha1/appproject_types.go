@@ -41,7 +41,7 @@ type AppProjectSpec struct {
 	// Times at which syncs are permitted or denied.
 	SyncWindows SyncWindows `json:"syncWindows,omitempty" protobuf:"bytes,8,rep,name=syncWindows"`
 	// Kinds with a namespace that are permitted. Absent permits all; an empty list permits none.
-	NamespaceResourceWhitelist []metav1.GroupKind `json:"namespaceResourceWhitelist,omitempty" protobuf:"bytes,9,rep,name=namespaceResourceWhitelist"`
+	NamespaceResourceWhitelist []metav1.GroupKind `json:"namespaceResourceWhitelist,omitzero" protobuf:"bytes,9,rep,name=namespaceResourceWhitelist"`
 	// Keys one of which must have signed every commit that is synced. Deprecated: use sourceIntegrity.
 	SignatureKeys []SignatureKey `json:"signatureKeys,omitempty" protobuf:"bytes,10,rep,name=signatureKeys"`
 	// Kinds without a namespace that are denied.

@@ -74,6 +74,58 @@ const (
 	SourceTypePlugin    ApplicationSourceType = "Plugin"
 )
 
+// Phases of a rendering to a branch (contract 1.1).
+const (
+	HydratePhaseHydrating HydrateOperationPhase = "Hydrating"
+	HydratePhaseFailed    HydrateOperationPhase = "Failed"
+	HydratePhaseHydrated  HydrateOperationPhase = "Hydrated"
+)
+
+// Places where the health of each object is found (contract 1.7).
+const (
+	ResourceHealthInline  ResourceHealthLocation = ""
+	ResourceHealthAppTree ResourceHealthLocation = "appTree"
+)
+
+// What may happen to the Applications of an ApplicationSet (contract 6.4).
+const (
+	ApplicationsSyncCreateOnly   ApplicationsSyncPolicy = "create-only"
+	ApplicationsSyncCreateUpdate ApplicationsSyncPolicy = "create-update"
+	ApplicationsSyncCreateDelete ApplicationsSyncPolicy = "create-delete"
+	ApplicationsSyncAll          ApplicationsSyncPolicy = "sync"
+)
+
+// Types of conditions of an ApplicationSet (contract 6.4).
+const (
+	ApplicationSetErrorOccurred        ApplicationSetConditionType = "ErrorOccurred"
+	ApplicationSetParametersGenerated  ApplicationSetConditionType = "ParametersGenerated"
+	ApplicationSetResourcesUpToDate    ApplicationSetConditionType = "ResourcesUpToDate"
+	ApplicationSetRolloutProgressing   ApplicationSetConditionType = "RolloutProgressing"
+	ApplicationSetInvalidRolloutConfig ApplicationSetConditionType = "InvalidRolloutConfig"
+)
+
+// Statuses of conditions of an ApplicationSet.
+const (
+	ApplicationSetConditionTrue    ApplicationSetConditionStatus = "True"
+	ApplicationSetConditionFalse   ApplicationSetConditionStatus = "False"
+	ApplicationSetConditionUnknown ApplicationSetConditionStatus = "Unknown"
+)
+
+// States of an Application in a RollingSync (contract 6.5).
+const (
+	ProgressiveSyncWaiting     ProgressiveSyncStatusCode = "Waiting"
+	ProgressiveSyncPending     ProgressiveSyncStatusCode = "Pending"
+	ProgressiveSyncProgressing ProgressiveSyncStatusCode = "Progressing"
+	ProgressiveSyncHealthy     ProgressiveSyncStatusCode = "Healthy"
+)
+
+// Which commits must be signed (contract 7).
+const (
+	GPGModeNone   SourceIntegrityGitPolicyGPGMode = "none"
+	GPGModeHead   SourceIntegrityGitPolicyGPGMode = "head"
+	GPGModeStrict SourceIntegrityGitPolicyGPGMode = "strict"
+)
+
 // Finalizers of an Application and of its hooks (contract 1.9).
 const (
 	FinalizerResources           = "resources-finalizer.argocd.argoproj.io"
