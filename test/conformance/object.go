@@ -3,12 +3,14 @@ package conformance
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
@@ -97,10 +99,16 @@ func document(t testing.TB, kind string, elem ...string) map[string]any {
 	defer file.Close()
 	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
 	for {
+		var raw json.RawMessage
 		var content map[string]any
-		if err := decoder.Decode(&content); errors.Is(err, io.EOF) {
+		err := decoder.Decode(&raw)
+		if errors.Is(err, io.EOF) {
 			t.Fatalf("conformance data %s holds no %s", path, kind)
-		} else if err != nil {
+		}
+		if err == nil {
+			err = utiljson.Unmarshal(raw, &content) // integers stay integers, as in an API server
+		}
+		if err != nil {
 			t.Fatalf("parse conformance data %s: %v", path, err)
 		}
 		if content["kind"] == kind {

@@ -93,8 +93,8 @@ func (a *SyncPolicyAutomated) GetAllowEmpty() bool { return a != nil && isTrue(a
 // Has tells whether an option such as "Prune=false" is set. Options match exactly (contract 1.10).
 func (o SyncOptions) Has(option string) bool { return slices.Contains(o, option) }
 
-// Running tells whether an operation in this phase goes on, also towards its termination.
-func (p OperationPhase) Running() bool { return p == OperationRunning || p == OperationTerminating }
+// Running tells whether the phase is Running. An operation that is Terminating is neither running nor completed.
+func (p OperationPhase) Running() bool { return p == OperationRunning }
 
 // Completed tells whether an operation in this phase has ended, well or not.
 func (p OperationPhase) Completed() bool { return p.Successful() || p.Failed() }
