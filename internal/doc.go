@@ -1,0 +1,70 @@
+// Package internal is the house of Tiphys; this page is the tour, room by room, in the order in which a commit travels.
+//
+// One sentence holds it together: a source is rendered into the target; the target meets what is live, which gives a diff;
+// the diff gives a plan; the plan is applied; what is then seen is health and status. Data flows that way only. Rooms that
+// decide are pure: no context, client, clock or environment, so that the same input always gives the same output, and a
+// table of cases tests them. Rooms that act are thin shells around those. No room imports one further up; .golangci.yml
+// holds for each what it may import, and says what to do instead.
+//
+// # Vocabulary
+//
+// resource speaks about a single object: the key that names it, and the wave, hook and sync options that its annotations
+// ask for. Every other room uses its words.
+//
+// cluster is the connection to a destination: clients for any kind, and which kinds are served there. It knows nothing of
+// applications.
+//
+// # From Git to the target
+//
+// source turns a repository and a revision into a read-only tree of files. A tree is read straight from the object store
+// that all applications of a repository share; nothing is checked out, so nothing can be left behind or lead outside. Its
+// subpackage git speaks to Git servers: one fetch at a time for a repository, and a deadline on every call.
+//
+// render makes manifests out of a tree. It is given the tree and no other way to reach a file. Its subpackage directory
+// reads folders of YAML and JSON, and says file and line of what it cannot read.
+//
+// tracking says whose an object is, by annotation, label or both, and marks targets so that it can say so later. A copy of
+// the mark on another object proves nothing, and tracking sees the difference.
+//
+// target joins these: the sources of an application, rendered at their revisions, each object in its namespace, once, and
+// marked. What was rendered is kept by revision, so that only what changed is rendered again.
+//
+// # What is there
+//
+// live watches a destination, only for the kinds that applications use there, and indexes the objects by key and by
+// application. A reader takes a snapshot, which no later event changes.
+//
+// health says whether an object is well, one file for a kind, and what the parts make of the whole.
+//
+// # What to do
+//
+// settings is argocd-cm and its neighbours, parsed into one value that never changes; a new edit makes a new value.
+//
+// policy says what a project permits: repositories, destinations and kinds.
+//
+// diff compares one target object with the live one, in the fields that the target sets and those that we own but no longer
+// want. It may suspect a difference that is none, never overlook one; a dry run on the server settles the suspicion.
+//
+// refresh is the verb for all of this: it fetches target and live, has each pair compared, and returns the Comparison.
+// Controller and command line share it, so that neither has a copy with a mind of its own.
+//
+// operation holds what people and machines can ask of an application, refresh, sync, rollback, terminate, as edits of the
+// Application.
+//
+// plan takes the comparison, the results so far and what is observed now, and answers with the next step: which tasks to do,
+// what to record, whether it is over. Waves, hooks, prunes and health gates are its subject. It remembers nothing itself: all
+// it knows of the past stands in the Application's status, so that the process may die between any two steps.
+//
+// # Doing it
+//
+// apply carries out the tasks of one step: dry run, server-side apply, replace, delete. It decides nothing and can be repeated.
+//
+// controller/application is the shell that calls the rooms above in turn for one Application. Its steps are finalize, admit,
+// refresh, autosync and operate, a file each; one report at the end writes the status, and only when its meaning changed.
+// controller/outcome gives errors their meaning there: come back, wait for somebody, or try again.
+//
+// # The two ends
+//
+// cli is the commands for people. operator is the composition root: it alone reads flags and environment, makes the pieces
+// and joins them under one manager, with leader election, probes and metrics. Only cmd imports it.
+package internal
