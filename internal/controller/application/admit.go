@@ -1,0 +1,120 @@
+package application
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"reflect"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+)
+
+// admit normalises the spec and checks it against its project; what is wrong stops the reconcile before anything is
+// fetched, compared or changed (contract 1.7 and 1.8).
+func (r *Reconciler) admit(ctx context.Context, s *scope) error {
+	normalize(&s.app.Spec)
+	s.evaluated = append(s.evaluated, argov1.ConditionInvalidSpecError)
+	violations := r.validate(&s.app.Spec)
+	if len(violations) == 0 {
+		var err error
+		if violations, err = r.permitted(ctx, s); err != nil {
+			return err
+		}
+	}
+	if len(violations) == 0 {
+		return nil
+	}
+	for _, message := range violations {
+		s.raise(argov1.ConditionInvalidSpecError, message)
+	}
+	s.app.Status.Sync.Status = argov1.SyncStatusUnknown
+	s.setHealth(argov1.HealthUnknown, "")
+	s.abortOperation(argov1.OperationError, violations[0])
+	return outcome.Waiting(s.untilPoll())
+}
+
+// permitted looks up the project and asks it.
+func (r *Reconciler) permitted(ctx context.Context, s *scope) ([]string, error) {
+	name := s.app.Spec.GetProject()
+	project := &argov1.AppProject{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.Options.ControlNamespace, Name: name}, project)
+	if apierrors.IsNotFound(err) {
+		return []string{fmt.Sprintf("Application referencing project %s which does not exist", name)}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading project %s: %w", name, err)
+	}
+	s.project = project
+	return r.Permissions.Application(s.app, project), nil
+}
+
+// validate finds what is wrong with a spec by itself.
+func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
+	var violations []string
+	destination := spec.Destination
+	switch {
+	case destination.Server != "" && destination.Name != "":
+		violations = append(violations, fmt.Sprintf(
+			"application destination can't have both name and server defined: %s %s", destination.Name, destination.Server))
+	case destination.Server == "" && destination.Name == "":
+		violations = append(violations, "Destination server missing from app spec")
+	case destination.Server != "" && destination.Server != r.Conn.Server:
+		violations = append(violations, fmt.Sprintf("cluster %q is not configured: only %s is", destination.Server, r.Conn.Server))
+	case destination.Name != "" && destination.Name != r.Conn.Name:
+		violations = append(violations, fmt.Sprintf("there are no clusters with this name: %s", destination.Name))
+	}
+	sources := spec.GetSources()
+	if len(sources) == 0 {
+		violations = append(violations, "spec.source or spec.sources is required")
+	}
+	for i, source := range sources {
+		where := "spec.source"
+		if spec.HasMultipleSources() {
+			where = "spec.sources[" + strconv.Itoa(i) + "]"
+		}
+		if source.RepoURL == "" {
+			violations = append(violations, where+".repoURL is required")
+		} else if source.Path == "" && source.Chart == "" && source.Ref == "" {
+			violations = append(violations, where+".path is required (or chart, for a Helm repository)")
+		}
+	}
+	return violations
+}
+
+// normalize removes what says nothing and writes what is implied (contract 1.7).
+func normalize(spec *argov1.ApplicationSpec) {
+	spec.Project = spec.GetProject()
+	if spec.SyncPolicy != nil && reflect.DeepEqual(*spec.SyncPolicy, argov1.SyncPolicy{}) {
+		spec.SyncPolicy = nil
+	}
+	if spec.Source != nil {
+		normalizeSource(spec.Source)
+	}
+	for i := range spec.Sources {
+		normalizeSource(&spec.Sources[i])
+	}
+}
+
+func normalizeSource(source *argov1.ApplicationSource) {
+	if source.Directory != nil && reflect.DeepEqual(*source.Directory, argov1.ApplicationSourceDirectory{}) {
+		source.Directory = nil
+	}
+	if source.Helm != nil && reflect.DeepEqual(*source.Helm, argov1.ApplicationSourceHelm{}) {
+		source.Helm = nil
+	}
+	if source.Kustomize != nil && reflect.DeepEqual(*source.Kustomize, argov1.ApplicationSourceKustomize{}) {
+		source.Kustomize = nil
+	}
+}
+
+// hash spreads values; it is no secret.
+func hash(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text))
+	return h.Sum64()
+}

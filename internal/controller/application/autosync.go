@@ -1,0 +1,166 @@
+package application
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/refresh"
+)
+
+// retryComparison is how long a failed comparison waits before it is tried again without an event.
+const retryComparison = 30 * time.Second
+
+// decision is what automated sync makes of a comparison.
+type decision struct {
+	operation *argov1.Operation
+	// refusal is the text of a SyncError condition; empty when there is nothing to complain about.
+	refusal string
+	// wait is how long to wait for the self-heal back-off; 0 when there is nothing to wait for.
+	wait time.Duration
+}
+
+// autosync asks for an operation when automated sync says so; the operation is carried out by the same reconcile.
+func (r *Reconciler) autosync(_ context.Context, s *scope) error {
+	s.evaluated = append(s.evaluated, argov1.ConditionSyncError)
+	d := decide(s.app, s.comparison, s.memory.state.Revisions, r.Options.SelfHeal, s.now)
+	if d.refusal != "" {
+		s.raise(argov1.ConditionSyncError, d.refusal)
+	}
+	if d.wait > 0 {
+		r.queue.after(requestFor(s.app), d.wait)
+	}
+	if d.operation != nil {
+		s.app.Operation, s.app.Status.OperationState = d.operation, nil
+	}
+	return nil
+}
+
+// decide is the decision table of contract 2.9.
+func decide(app *argov1.Application, comparison *refresh.Comparison, revisions []string, backoff Backoff, now time.Time) decision {
+	policy := app.Spec.SyncPolicy
+	if !policy.IsAutomated() || app.Operation != nil || app.DeletionTimestamp != nil || comparison.Status != argov1.SyncStatusOutOfSync {
+		return decision{}
+	}
+	prune := isTrue(policy.Automated.Prune)
+	if onlyPrunes(comparison, prune) {
+		return decision{}
+	}
+	operation := automatedOperation(app, revisions, prune)
+	if attempted(app, revisions) {
+		state := app.Status.OperationState
+		if state.Phase != argov1.OperationSucceeded {
+			return decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s", strings.Join(revisions, " "), state.Message)}
+		}
+		if !isTrue(policy.Automated.SelfHeal) {
+			return decision{}
+		}
+		if wait := healDelay(state, backoff, now); wait > 0 {
+			return decision{wait: wait}
+		}
+		heal(operation, state, comparison)
+	}
+	if prune && !isTrue(policy.Automated.AllowEmpty) && wipesOut(comparison) {
+		return decision{refusal: fmt.Sprintf("Skipping sync attempt to [%s]: auto-sync will wipe out all resources", strings.Join(revisions, " "))}
+	}
+	return decision{operation: operation}
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+// onlyPrunes tells whether nothing but deletions is left to do: those that may not be done, or that are under way.
+func onlyPrunes(comparison *refresh.Comparison, prune bool) bool {
+	for _, row := range comparison.Rows {
+		if row.Status != argov1.SyncStatusOutOfSync {
+			continue
+		}
+		going := row.Live != nil && row.Live.GetDeletionTimestamp() != nil
+		if !row.RequiresPruning() || (prune && !going) {
+			return false
+		}
+	}
+	return true
+}
+
+// wipesOut tells whether a sync would delete everything that the application has.
+func wipesOut(comparison *refresh.Comparison) bool {
+	for _, row := range comparison.Rows {
+		if !row.RequiresPruning() {
+			return false
+		}
+	}
+	return true
+}
+
+// attempted tells whether the last operation was about these revisions and sources.
+func attempted(app *argov1.Application, revisions []string) bool {
+	state := app.Status.OperationState
+	if state == nil {
+		return false
+	}
+	result := state.SyncResult
+	if result == nil {
+		return state.Phase.Completed()
+	}
+	if app.Spec.HasMultipleSources() {
+		return reflect.DeepEqual(result.Revisions, revisions) && reflect.DeepEqual(result.Sources, app.Spec.Sources)
+	}
+	return len(revisions) == 1 && result.Revision == revisions[0] && app.Spec.Source != nil && reflect.DeepEqual(result.Source, *app.Spec.Source)
+}
+
+func automatedOperation(app *argov1.Application, revisions []string, prune bool) *argov1.Operation {
+	sync := &argov1.SyncOperation{Prune: prune, SyncOptions: app.Spec.SyncPolicy.SyncOptions}
+	if app.Spec.HasMultipleSources() {
+		sync.Revisions, sync.Sources = revisions, app.Spec.Sources
+	} else {
+		sync.Revision, sync.Source = revisions[0], app.Spec.Source
+	}
+	operation := &argov1.Operation{Sync: sync, InitiatedBy: argov1.OperationInitiator{Automated: true}}
+	operation.Retry = argov1.RetryStrategy{Limit: 5}
+	if app.Spec.SyncPolicy.Retry != nil {
+		operation.Retry = *app.Spec.SyncPolicy.Retry
+	}
+	return operation
+}
+
+// heal narrows an operation to what differs; such a sync runs no hooks and writes no history (contract 2.9).
+func heal(operation *argov1.Operation, state *argov1.OperationState, comparison *refresh.Comparison) {
+	if state.Operation.Sync != nil {
+		operation.Sync.SelfHealAttemptsCount = state.Operation.Sync.SelfHealAttemptsCount
+	}
+	operation.Sync.SelfHealAttemptsCount++
+	for _, row := range comparison.Rows {
+		if row.Status != argov1.SyncStatusSynced && row.Status != "" {
+			operation.Sync.Resources = append(operation.Sync.Resources, argov1.SyncOperationResource{
+				Group: row.Key.Group, Kind: row.Key.Kind, Name: row.Key.Name,
+			})
+		}
+	}
+}
+
+// healDelay is what is left of the back-off, counted from the end of the last operation. An application that stayed in sync
+// for longer than its back-off is healed at once.
+func healDelay(state *argov1.OperationState, backoff Backoff, now time.Time) time.Duration {
+	if state.FinishedAt == nil || state.Operation.Sync == nil {
+		return 0
+	}
+	delay := healBackoff(backoff, state.Operation.Sync.SelfHealAttemptsCount)
+	return max(delay-now.Sub(state.FinishedAt.Time), 0)
+}
+
+// healBackoff is the delay before the given attempt: 0, then Base growing by Factor up to Cap.
+func healBackoff(backoff Backoff, attempts int64) time.Duration {
+	if attempts <= 0 {
+		return 0
+	}
+	delay := backoff.Base
+	for range attempts - 1 {
+		if delay = delay * time.Duration(backoff.Factor); delay >= backoff.Cap {
+			return backoff.Cap
+		}
+	}
+	return min(delay, backoff.Cap)
+}

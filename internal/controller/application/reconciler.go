@@ -1,0 +1,214 @@
+// Package application reconciles Applications: it compares what their sources want with what the cluster has, syncs, heals,
+// prunes, and reports.
+package application
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/apply"
+	"github.com/tiphys-io/tiphys/internal/cluster"
+	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+	"github.com/tiphys-io/tiphys/internal/live"
+	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/target"
+	"github.com/tiphys-io/tiphys/internal/tracking"
+)
+
+// Permissions answers what a project permits.
+type Permissions interface {
+	// Application lists what the project forbids of an application as a whole.
+	Application(app *argov1.Application, project *argov1.AppProject) []string
+	// Object says why an object may not be synced; empty when it may.
+	Object(project *argov1.AppProject, key resource.Key, namespaced bool) string
+}
+
+// Settings are what argocd-cm and the flags say; a value, replaced as a whole when they change.
+type Settings struct {
+	Tracker tracking.Tracker
+	// Excluded tells whether a kind is left out by resource.exclusions.
+	Excluded func(group, kind string) bool
+	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).
+	Timeout, Jitter time.Duration
+}
+
+// Options are fixed for the life of the process.
+type Options struct {
+	// ControlNamespace holds the projects and the settings.
+	ControlNamespace string
+	// WaveDelay is the pause after each wave but the last (contract 2.4 step 10); 0 means none.
+	WaveDelay time.Duration
+	// SelfHeal is the back-off between heals of one revision (contract 2.9).
+	SelfHeal Backoff
+	// Concurrency is how many applications are reconciled at the same time.
+	Concurrency int
+}
+
+// Backoff grows from Base by Factor up to Cap; the first attempt does not wait (contract 2.9).
+type Backoff struct {
+	Base, Cap time.Duration
+	Factor    int
+}
+
+// Reconciler reconciles Applications of one destination cluster.
+type Reconciler struct {
+	Client      client.Client
+	Conn        *cluster.Conn
+	Watcher     *live.Watcher
+	Runner      *apply.Runner
+	Rendering   target.Rendering
+	Permissions Permissions
+	// Settings gives the settings in force now.
+	Settings func(ctx context.Context) (Settings, error)
+	Recorder events.EventRecorder
+	Options  Options
+	// Now is the clock.
+	Now func() time.Time
+
+	queue    queue
+	memories sync.Map // types.NamespacedName -> *memory
+}
+
+// memory is what is worth keeping of an application between two reconciles. Losing it costs time and nothing else.
+type memory struct {
+	state     *target.State
+	stateKey  string    // what state was built from
+	refreshed time.Time // when the revisions were resolved last
+	compare   refresh.Memory
+	written   *argov1.Application // the newest version that we wrote ourselves
+	resume    time.Time           // end of the pause between two waves
+	known     []string            // conditions that an event was written for
+}
+
+// scope is one reconcile of one application: each step reads what earlier ones have set and sets its own.
+type scope struct {
+	app        *argov1.Application // as it will be
+	base       *argov1.Application // as the API server has it
+	memory     *memory
+	settings   Settings
+	project    *argov1.AppProject
+	instance   string
+	now        time.Time
+	namespaced map[resource.Key]bool
+
+	requested  bool // a refresh was asked for by annotation
+	hard       bool
+	refreshed  bool // the revisions were resolved in this pass
+	comparison *refresh.Comparison
+	conditions []argov1.ApplicationCondition
+	evaluated  []argov1.ApplicationConditionType
+}
+
+// step is one stage of a reconcile. It ends the reconcile by an error; outcome.Waiting is one that is no failure.
+type step func(ctx context.Context, s *scope) error
+
+// Reconcile runs the steps and reports once at the end.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	start := r.Now()
+	s, err := r.open(ctx, req.NamespacedName)
+	if err != nil || s == nil {
+		return ctrl.Result{}, err
+	}
+	defer func() { observeReconcile(s.app, r.Now().Sub(start)) }()
+	err = r.run(ctx, s)
+	if s.app.DeletionTimestamp == nil || len(s.app.Finalizers) > 0 {
+		if writeErr := r.report(ctx, s); writeErr != nil {
+			return outcome.Of(errors.Join(ignoreWaiting(err), client.IgnoreNotFound(writeErr)))
+		}
+	}
+	if err != nil {
+		return outcome.Of(err)
+	}
+	return ctrl.Result{RequeueAfter: s.untilPoll()}, nil
+}
+
+func (r *Reconciler) run(ctx context.Context, s *scope) error {
+	for _, step := range []step{r.finalize, r.admit, r.refresh, r.autosync, r.operate} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ignoreWaiting(err error) error {
+	if outcome.IsWaiting(err) {
+		return nil
+	}
+	return err
+}
+
+// open reads the application, preferring what we wrote ourselves to a cache that has not caught up. It gives nil when there
+// is nothing to do.
+func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scope, error) {
+	app := &argov1.Application{}
+	if err := r.Client.Get(ctx, name, app); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.forget(ctx, name)
+			return nil, nil //nolint:nilnil // nothing to reconcile is no error and has no scope
+		}
+		return nil, fmt.Errorf("reading the application: %w", err)
+	}
+	value, _ := r.memories.LoadOrStore(name, &memory{})
+	mem, ok := value.(*memory)
+	if !ok {
+		return nil, fmt.Errorf("memory of %s is a %T", name, value)
+	}
+	if mem.written != nil && mem.written.UID == app.UID && laterThan(mem.written, app) {
+		app = mem.written
+	} else {
+		mem.written = nil
+	}
+	if app.Annotations[argov1.AnnotationSkipReconcile] == "true" {
+		return nil, nil //nolint:nilnil // the user asked to leave the application alone
+	}
+	settings, err := r.Settings(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings: %w", err)
+	}
+	value2, requested := app.Annotations[argov1.AnnotationRefresh]
+	return &scope{
+		app: app.DeepCopy(), base: app, memory: mem, settings: settings, now: r.Now(),
+		instance:   tracking.InstanceName(app.Name, app.Namespace, r.Options.ControlNamespace),
+		namespaced: map[resource.Key]bool{},
+		requested:  requested, hard: value2 == "hard",
+	}, nil
+}
+
+// forget drops what is kept of an application that is gone.
+func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) {
+	r.memories.Delete(name)
+	instance := tracking.InstanceName(name.Name, name.Namespace, r.Options.ControlNamespace)
+	r.Watcher.Store.Want(instance, nil)
+	if err := r.Watcher.Use(ctx, instance, []schema.GroupVersionKind{}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "releasing the watches of a deleted application")
+	}
+}
+
+// untilPoll is the time until the repositories are asked again.
+func (s *scope) untilPoll() time.Duration {
+	if s.settings.Timeout <= 0 {
+		return 0
+	}
+	return max(s.pollAt().Sub(s.now), time.Second)
+}
+
+// pollAt spreads the applications over the jitter by their identity, so that they do not all poll at once.
+func (s *scope) pollAt() time.Time {
+	at := s.memory.refreshed.Add(s.settings.Timeout)
+	if s.settings.Jitter > 0 {
+		at = at.Add(time.Duration(hash(string(s.app.UID)) % uint64(s.settings.Jitter)))
+	}
+	return at
+}

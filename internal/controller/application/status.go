@@ -1,0 +1,266 @@
+package application
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/resource"
+)
+
+// raise reports a condition; all are written at the end of the reconcile.
+func (s *scope) raise(conditionType argov1.ApplicationConditionType, message string) {
+	s.conditions = append(s.conditions, argov1.ApplicationCondition{Type: conditionType, Message: message})
+}
+
+// report writes the status once, if it says anything new.
+func (r *Reconciler) report(ctx context.Context, s *scope) error {
+	s.setConditions()
+	if s.comparison != nil {
+		s.setComparison()
+	}
+	s.app.Status.ControllerNamespace = r.Options.ControlNamespace
+	if s.requested {
+		delete(s.app.Annotations, argov1.AnnotationRefresh)
+		delete(s.app.Annotations, argov1.AnnotationRefreshTimestamp)
+	}
+	if s.app.Status.ReconciledAt == nil || s.requested || s.finishedOperation() {
+		now := metav1.NewTime(r.Now())
+		s.app.Status.ReconciledAt = &now
+	}
+	r.announce(s)
+	return r.write(ctx, s)
+}
+
+// finishedOperation tells whether this pass ended an operation: clients wait for a comparison that is later (contract 8.4).
+func (s *scope) finishedOperation() bool {
+	return s.base.Operation != nil && s.app.Operation == nil ||
+		(s.app.Status.OperationState != nil && s.app.Status.OperationState.FinishedAt != nil &&
+			s.app.Status.ReconciledAt.Before(s.app.Status.OperationState.FinishedAt))
+}
+
+// write patches what differs from what the API server has. Operations that somebody else asked for in between are not lost:
+// a patch that touches the operation is refused when the application has changed.
+func (r *Reconciler) write(ctx context.Context, s *scope) error {
+	before, err := json.Marshal(s.base)
+	if err != nil {
+		return fmt.Errorf("encoding the application: %w", err)
+	}
+	after, err := json.Marshal(s.app)
+	if err != nil {
+		return fmt.Errorf("encoding the application: %w", err)
+	}
+	patch, err := jsonpatch.CreateMergePatch(before, after)
+	if err != nil {
+		return fmt.Errorf("comparing the application: %w", err)
+	}
+	if string(patch) == "{}" {
+		return nil
+	}
+	fields := map[string]any{}
+	if err := json.Unmarshal(patch, &fields); err != nil {
+		return fmt.Errorf("comparing the application: %w", err)
+	}
+	if _, touched := fields["operation"]; touched || hasMetadata(fields) {
+		setResourceVersion(fields, s.base.ResourceVersion)
+	}
+	if patch, err = json.Marshal(fields); err != nil {
+		return fmt.Errorf("encoding the patch: %w", err)
+	}
+	written := s.base.DeepCopy()
+	if err := r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(argov1.FieldManager)); err != nil {
+		return fmt.Errorf("writing the application: %w", err)
+	}
+	s.base, s.memory.written = written, written
+	s.app = written.DeepCopy()
+	return nil
+}
+
+func hasMetadata(fields map[string]any) bool {
+	_, ok := fields["metadata"]
+	return ok
+}
+
+func setResourceVersion(fields map[string]any, version string) {
+	metadata, ok := fields["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+		fields["metadata"] = metadata
+	}
+	metadata["resourceVersion"] = version
+}
+
+// setConditions replaces the conditions of the types that this pass evaluated (contract 1.8).
+func (s *scope) setConditions() {
+	var conditions []argov1.ApplicationCondition
+	for _, old := range s.app.Status.Conditions {
+		if !slices.Contains(s.evaluated, old.Type) {
+			conditions = append(conditions, old)
+		}
+	}
+	for _, condition := range s.conditions {
+		if slices.ContainsFunc(conditions, sameCondition(condition)) {
+			continue
+		}
+		now := metav1.NewTime(s.now)
+		condition.LastTransitionTime = &now
+		if at := slices.IndexFunc(s.app.Status.Conditions, sameCondition(condition)); at >= 0 {
+			condition.LastTransitionTime = s.app.Status.Conditions[at].LastTransitionTime
+		}
+		conditions = append(conditions, condition)
+	}
+	s.app.Status.Conditions = conditions
+}
+
+func sameCondition(a argov1.ApplicationCondition) func(argov1.ApplicationCondition) bool {
+	return func(b argov1.ApplicationCondition) bool { return a.Type == b.Type && a.Message == b.Message }
+}
+
+// setComparison writes what the comparison found.
+func (s *scope) setComparison() {
+	status := &s.app.Status
+	status.Sync.Status = s.comparison.Status
+	status.Sync.ComparedTo = argov1.ComparedTo{Destination: s.app.Spec.Destination, IgnoreDifferences: s.app.Spec.IgnoreDifferences}
+	state := s.memory.state
+	if s.app.Spec.HasMultipleSources() {
+		status.Sync.ComparedTo.Sources = s.app.Spec.Sources
+		status.Sync.Revision, status.Sync.Revisions = "", state.Revisions
+		status.SourceType, status.SourceTypes = "", state.Types
+	} else {
+		status.Sync.ComparedTo.Source = *s.app.Spec.Source
+		status.Sync.Revision, status.Sync.Revisions = state.Revisions[0], nil
+		status.SourceType, status.SourceTypes = state.Types[0], nil
+	}
+	status.Resources = status.Resources[:0:0]
+	var rows []health.Row
+	for _, row := range s.comparison.Rows {
+		assessed := assessRow(row)
+		status.Resources = append(status.Resources, s.resourceStatus(row, assessed))
+		rows = append(rows, s.healthRow(row, assessed))
+	}
+	overall := health.Aggregate(rows)
+	s.setHealth(overall.Status, overall.Message)
+	status.Summary = summarize(s.comparison.Rows)
+}
+
+func assessRow(row refresh.Row) *health.Status {
+	if row.Live != nil {
+		return health.Assess(row.Live)
+	}
+	if row.Hook || row.Skipped {
+		return nil
+	}
+	return &health.Status{Status: argov1.HealthMissing}
+}
+
+func (s *scope) resourceStatus(row refresh.Row, assessed *health.Status) argov1.ResourceStatus {
+	obj := row.Target
+	if obj == nil {
+		obj = row.Live
+	}
+	result := argov1.ResourceStatus{
+		Group: row.Key.Group, Version: obj.GroupVersionKind().Version, Kind: row.Key.Kind,
+		Namespace: row.Key.Namespace, Name: row.Key.Name,
+		Status: row.Status, Hook: row.Hook, RequiresPruning: row.RequiresPruning(), SyncWave: int64(resource.Wave(obj)),
+	}
+	if assessed != nil {
+		result.Health = &argov1.HealthStatus{Status: assessed.Status, Message: assessed.Message}
+	}
+	return result
+}
+
+// healthRow leaves out what does not count for the application's health (contract 4.4).
+func (s *scope) healthRow(row refresh.Row, assessed *health.Status) health.Row {
+	self := row.Key == resource.Key{Group: "argoproj.io", Kind: "Application", Namespace: s.app.Namespace, Name: s.app.Name}
+	return health.Row{
+		Key: row.Key, Live: row.Live != nil, Health: assessed, Hook: row.Hook || row.Skipped,
+		Ignored: self || (row.Live != nil && health.Ignored(row.Live)),
+	}
+}
+
+// setHealth moves the time only when the status changes (contract 1.7).
+func (s *scope) setHealth(status argov1.HealthStatusCode, message string) {
+	if s.app.Status.Health.Status != status || s.app.Status.Health.LastTransitionTime == nil {
+		now := metav1.NewTime(s.now)
+		s.app.Status.Health.LastTransitionTime = &now
+	}
+	s.app.Status.Health.Status, s.app.Status.Health.Message = status, message
+}
+
+// summarize lists images, links and whether the application makes applications (contract 1.7).
+func summarize(rows []refresh.Row) argov1.ApplicationSummary {
+	var summary argov1.ApplicationSummary
+	for _, row := range rows {
+		if row.Key.Group == "argoproj.io" && row.Key.Kind == "Application" && row.Target != nil {
+			summary.IsAppOfApps = true
+		}
+		if row.Live == nil {
+			continue
+		}
+		summary.Images = append(summary.Images, images(row.Live)...)
+		for name, value := range row.Live.GetAnnotations() {
+			if strings.HasPrefix(name, argov1.AnnotationLinkPrefix) {
+				summary.ExternalURLs = append(summary.ExternalURLs, value)
+			}
+		}
+	}
+	slices.Sort(summary.Images)
+	slices.Sort(summary.ExternalURLs)
+	summary.Images, summary.ExternalURLs = slices.Compact(summary.Images), slices.Compact(summary.ExternalURLs)
+	return summary
+}
+
+// podSpecs are the places where workloads keep the specification of their pods.
+var podSpecs = [][]string{{"spec"}, {"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}}
+
+func images(obj *unstructured.Unstructured) []string {
+	var found []string
+	for _, path := range podSpecs {
+		for _, field := range []string{"initContainers", "containers"} {
+			containers, _, _ := unstructured.NestedSlice(obj.Object, append(slices.Clone(path), field)...)
+			for _, container := range containers {
+				if c, ok := container.(map[string]any); ok {
+					if image, ok := c["image"].(string); ok && image != "" {
+						found = append(found, image)
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// announce writes events for what became different (texts as users of Argo CD know them).
+func (r *Reconciler) announce(s *scope) {
+	old, now := s.base.Status, s.app.Status
+	if old.Sync.Status != now.Sync.Status {
+		r.event(s, corev1.EventTypeNormal, "ResourceUpdated", fmt.Sprintf("Updated sync status: %s -> %s", old.Sync.Status, now.Sync.Status))
+	}
+	if old.Health.Status != now.Health.Status {
+		r.event(s, corev1.EventTypeNormal, "ResourceUpdated", fmt.Sprintf("Updated health status: %s -> %s", old.Health.Status, now.Health.Status))
+	}
+}
+
+func (r *Reconciler) event(s *scope, kind, reason, message string) {
+	r.Recorder.Eventf(s.base, nil, kind, reason, "Reconcile", "%s", message)
+}
+
+// laterThan tells whether a is a later version of the same object; versions are comparable integers (Kubernetes 1.35).
+func laterThan(a, b *argov1.Application) bool {
+	x, errA := strconv.ParseUint(a.ResourceVersion, 10, 64)
+	y, errB := strconv.ParseUint(b.ResourceVersion, 10, 64)
+	return errA == nil && errB == nil && x > y
+}

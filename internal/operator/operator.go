@@ -1,0 +1,186 @@
+// Package operator is the composition root: it reads flags and environment, and joins the rooms into a running manager.
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/apply"
+	"github.com/tiphys-io/tiphys/internal/cluster"
+	"github.com/tiphys-io/tiphys/internal/controller/application"
+	"github.com/tiphys-io/tiphys/internal/live"
+	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/source/git"
+	"github.com/tiphys-io/tiphys/internal/target"
+)
+
+// settingsName is the ConfigMap with the settings that users of Argo CD know.
+const settingsName = "argocd-cm"
+
+// Command is the subcommand that runs the operator.
+func Command() *cobra.Command {
+	options := &Options{}
+	command := &cobra.Command{
+		Use:   "operator",
+		Short: "Run the operator against the current cluster",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			config, err := ctrl.GetConfig()
+			if err != nil {
+				return fmt.Errorf("no cluster to connect to: %w", err)
+			}
+			log, err := newLogger(options.LogLevel, options.LogFormat)
+			if err != nil {
+				return err
+			}
+			return Run(ctrl.LoggerInto(cmd.Context(), log), config, options)
+		},
+	}
+	options.register(command.Flags())
+	return command
+}
+
+// Defaults are the options without any flag or environment.
+func Defaults() (*Options, error) {
+	options := &Options{}
+	command := &cobra.Command{}
+	options.register(command.Flags())
+	return options, nil
+}
+
+// Run runs the operator until ctx ends. The logger is taken from ctx.
+func Run(ctx context.Context, config *rest.Config, options *Options) error {
+	log := ctrl.LoggerFrom(ctx)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	config = rest.AddUserAgent(rest.CopyConfig(config), "tiphys")
+	config.QPS = -1
+	mgr, err := newManager(config, options)
+	if err != nil {
+		return err
+	}
+	if err := addControllers(ctx, mgr, config, options); err != nil {
+		return err
+	}
+	log.Info("starting", "namespace", options.Namespace)
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running the manager: %w", err)
+	}
+	return nil
+}
+
+func newManager(config *rest.Config, options *Options) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), argov1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("building the scheme: %w", err)
+	}
+	control := map[string]cache.Config{options.Namespace: {}}
+	applications := map[string]cache.Config{options.Namespace: {}}
+	for _, namespace := range options.ApplicationNamespaces {
+		applications[namespace] = cache.Config{}
+	}
+	stop := 20 * time.Second
+	metricsOptions := metricsserver.Options{BindAddress: options.MetricsAddress}
+	pprofAddress := ""
+	if options.Profile {
+		pprofAddress = "127.0.0.1:6060"
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme, Metrics: metricsOptions, HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
+		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
+		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
+		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
+			&argov1.Application{}: {Namespaces: applications},
+			&argov1.AppProject{}:  {Namespaces: control},
+			&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", settingsName)},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
+		return nil, fmt.Errorf("adding the probes: %w", err)
+	}
+	return mgr, nil
+}
+
+func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options) error {
+	conn, err := cluster.InCluster(config)
+	if err != nil {
+		return err
+	}
+	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout)})
+	if err != nil {
+		return fmt.Errorf("opening the repository cache: %w", err)
+	}
+	provider := newSettingsProvider(mgr.GetClient(), options)
+	reconciler := &application.Reconciler{
+		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(options.Parallelism),
+		Rendering: &target.Repositories{
+			Fetcher:  fetcher,
+			Renderer: render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes})},
+		},
+		Permissions: permissions{conn: conn, controlNamespace: options.Namespace},
+		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
+		Options: application.Options{
+			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
+		},
+	}
+	tracker, err := provider.startupTracker(ctx, mgr.GetAPIReader())
+	if err != nil {
+		return err
+	}
+	reconciler.Watcher = live.NewWatcher(ctx, conn, live.NewStore(tracker, reconciler.Changed))
+	if err := metrics.Registry.Register(&application.Collector{Reader: mgr.GetClient()}); err != nil {
+		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	if err := mgr.Add(defaultProject{client: mgr.GetClient(), namespace: options.Namespace}); err != nil {
+		return fmt.Errorf("adding the default project: %w", err)
+	}
+	return reconciler.SetupWithManager(mgr)
+}
+
+// resolveTTL shares one answer of a repository between the applications of one polling round.
+func resolveTTL(timeout time.Duration) time.Duration {
+	return min(max(timeout/2, time.Second), 30*time.Second)
+}
+
+func newLogger(level, format string) (logr.Logger, error) {
+	var parsed slog.Level
+	if err := parsed.UnmarshalText([]byte(level)); err != nil {
+		return logr.Logger{}, fmt.Errorf("loglevel: %w", err)
+	}
+	handlerOptions := &slog.HandlerOptions{Level: parsed}
+	switch format {
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions)), nil
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions)), nil
+	}
+	return logr.Logger{}, fmt.Errorf("logformat %q is neither json nor text", format)
+}

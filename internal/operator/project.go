@@ -1,0 +1,34 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+)
+
+// defaultProject creates the AppProject "default", which permits everything, if it is missing (contract 7).
+type defaultProject struct {
+	client    client.Client
+	namespace string
+}
+
+// Start creates the project once this replica leads.
+func (d defaultProject) Start(ctx context.Context) error {
+	project := &argov1.AppProject{
+		ObjectMeta: metav1.ObjectMeta{Name: argov1.DefaultProject, Namespace: d.namespace},
+		Spec: argov1.AppProjectSpec{
+			SourceRepos:              []string{"*"},
+			Destinations:             []argov1.ApplicationDestination{{Server: "*", Namespace: "*"}},
+			ClusterResourceWhitelist: []argov1.ClusterResourceRestrictionItem{{Group: "*", Kind: "*"}},
+		},
+	}
+	if err := d.client.Create(ctx, project); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating the default project in namespace %s: %w", d.namespace, err)
+	}
+	return nil
+}
