@@ -92,12 +92,11 @@ func examples(t testing.TB) []Object {
 func document(t testing.TB, kind string, elem ...string) map[string]any {
 	t.Helper()
 	path := Path(t, elem...)
-	file, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatalf("read conformance data: %v", err)
 	}
-	defer file.Close()
-	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	for {
 		var raw json.RawMessage
 		var content map[string]any

@@ -27,18 +27,33 @@ func TestSources(t *testing.T) {
 		{"nil", nil, nil, false, "accessors take nil"},
 		{"nothing", &argov1.ApplicationSpec{}, nil, false, "a spec may lack a source until it is validated"},
 		{"single", &argov1.ApplicationSpec{Source: &one}, argov1.ApplicationSources{one}, false, "contract 1.2"},
-		{"both", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{two, one}},
-			argov1.ApplicationSources{two, one}, true, "source is ignored when sources has an entry"},
-		{"empty list", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{}},
-			argov1.ApplicationSources{one}, false, "sources counts only with an entry"},
-		{"list of one", &argov1.ApplicationSpec{Sources: argov1.ApplicationSources{two}},
-			argov1.ApplicationSources{two}, true, "one entry is enough for the lists of the status"},
-		{"hydrator", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{two}, SourceHydrator: hydrator},
-			argov1.ApplicationSources{{RepoURL: "dry", Path: "apps", TargetRevision: "env/prod"}}, false,
-			"the hydrator wins over both, and syncs from the dry repository by default"},
-		{"hydrator elsewhere", &argov1.ApplicationSpec{SourceHydrator: elsewhere},
-			argov1.ApplicationSources{{RepoURL: "wet", Path: "apps", TargetRevision: "env/prod"}}, false,
-			"the sync source may name another repository"},
+		{
+			"both", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{two, one}},
+			argov1.ApplicationSources{two, one},
+			true, "source is ignored when sources has an entry",
+		},
+		{
+			"empty list", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{}},
+			argov1.ApplicationSources{one},
+			false, "sources counts only with an entry",
+		},
+		{
+			"list of one", &argov1.ApplicationSpec{Sources: argov1.ApplicationSources{two}},
+			argov1.ApplicationSources{two},
+			true, "one entry is enough for the lists of the status",
+		},
+		{
+			"hydrator", &argov1.ApplicationSpec{Source: &one, Sources: argov1.ApplicationSources{two}, SourceHydrator: hydrator},
+			argov1.ApplicationSources{{RepoURL: "dry", Path: "apps", TargetRevision: "env/prod"}},
+			false,
+			"the hydrator wins over both, and syncs from the dry repository by default",
+		},
+		{
+			"hydrator elsewhere", &argov1.ApplicationSpec{SourceHydrator: elsewhere},
+			argov1.ApplicationSources{{RepoURL: "wet", Path: "apps", TargetRevision: "env/prod"}},
+			false,
+			"the sync source may name another repository",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,10 +116,16 @@ func TestSyncPolicy(t *testing.T) {
 		{"nil", nil, answer{}, "no policy means manual"},
 		{"manual", &argov1.SyncPolicy{SyncOptions: argov1.SyncOptions{"PruneLast=true"}}, answer{Option: true}, "options need no automation"},
 		{"present", &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{}}, answer{Automated: true}, "presence enables, nothing else does"},
-		{"all", &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &yes, AllowEmpty: &yes, Enabled: &yes}},
-			answer{Automated: true, Prune: true, SelfHeal: true, AllowEmpty: true}, "contract 1.3"},
-		{"disabled", &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &no, Enabled: &no}},
-			answer{Prune: true}, "false disables and keeps the rest"},
+		{
+			"all", &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &yes, AllowEmpty: &yes, Enabled: &yes}},
+			answer{Automated: true, Prune: true, SelfHeal: true, AllowEmpty: true},
+			"contract 1.3",
+		},
+		{
+			"disabled", &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &no, Enabled: &no}},
+			answer{Prune: true},
+			"false disables and keeps the rest",
+		},
 		{"other spelling", &argov1.SyncPolicy{SyncOptions: argov1.SyncOptions{"prunelast=true", "PruneLast=false"}}, answer{}, "options match exactly"},
 	}
 	for _, test := range tests {

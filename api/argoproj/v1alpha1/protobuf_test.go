@@ -71,8 +71,8 @@ func goMessages() map[string]reflect.Type {
 				return
 			}
 			found[typ.Name()] = typ
-			for i := range typ.NumField() {
-				visit(typ.Field(i).Type)
+			for field := range typ.Fields() {
+				visit(field.Type)
 			}
 		}
 	}
@@ -125,9 +125,9 @@ func TestFieldsEqualTheProtobufTable(t *testing.T) {
 			continue
 		}
 		fields := map[string]reflect.StructField{}
-		for i := range typ.NumField() {
-			if f := typ.Field(i); f.Name != "TypeMeta" { // part of no message
-				fields[f.Name] = f
+		for field := range typ.Fields() {
+			if field.Name != "TypeMeta" { // part of no message
+				fields[field.Name] = field
 			}
 		}
 		for _, want := range messages[name] {

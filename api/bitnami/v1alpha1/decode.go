@@ -8,18 +8,26 @@ import (
 // The schema of the CRD refuses such input; should it arrive all the same (the schema is not ours, or older than the
 // object), one bad object must not stop the decoding of a list or a watch (contract A1).
 func (e *EncryptedData) UnmarshalJSON(data []byte) error {
-	var items map[string]json.RawMessage
-	if err := json.Unmarshal(data, &items); err != nil || items == nil {
-		*e = nil
+	*e = nil
+	items := itemsOf(data)
+	if items == nil {
 		return nil
 	}
-	read := make(EncryptedData, len(items))
+	*e = make(EncryptedData, len(items))
 	for key, value := range items {
 		var text *string
-		if err := json.Unmarshal(value, &text); err == nil && text != nil {
-			read[key] = *text
+		if json.Unmarshal(value, &text) == nil && text != nil {
+			(*e)[key] = *text
 		}
 	}
-	*e = read
 	return nil
+}
+
+// itemsOf are the members of an object, nil for every other value.
+func itemsOf(data []byte) map[string]json.RawMessage {
+	var items map[string]json.RawMessage
+	if json.Unmarshal(data, &items) != nil {
+		return nil
+	}
+	return items
 }

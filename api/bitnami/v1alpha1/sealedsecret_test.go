@@ -57,15 +57,23 @@ func TestAdmission(t *testing.T) {
 		name, spec, want string // want is empty when the object must be refused
 		reason           string
 	}{
-		{"only template", `{"encryptedData":{},"template":{"data":{"a":"{{ .b }}"}}}`,
-			`{"encryptedData":{},"template":{"data":{"a":"{{ .b }}"}}}`, "encryptedData may be empty"},
-		{"null item of the template", `{"encryptedData":{},"template":{"data":{"a":null}}}`,
-			`{"encryptedData":{},"template":{"data":{"a":null}}}`, "null leaves a key out, so it must be stored"},
-		{"null data", `{"encryptedData":{},"template":{"data":null,"metadata":null}}`,
-			`{"encryptedData":{},"template":{"data":null,"metadata":null}}`, "older clients write nulls"},
-		{"free metadata", `{"encryptedData":{},"template":{"metadata":{"creationTimestamp":null,"labels":{"a":"b"},"x":{"y":1}}}}`,
+		{
+			"only template", `{"encryptedData":{},"template":{"data":{"a":"{{ .b }}"}}}`,
+			`{"encryptedData":{},"template":{"data":{"a":"{{ .b }}"}}}`, "encryptedData may be empty",
+		},
+		{
+			"null item of the template", `{"encryptedData":{},"template":{"data":{"a":null}}}`,
+			`{"encryptedData":{},"template":{"data":{"a":null}}}`, "null leaves a key out, so it must be stored",
+		},
+		{
+			"null data", `{"encryptedData":{},"template":{"data":null,"metadata":null}}`,
+			`{"encryptedData":{},"template":{"data":null,"metadata":null}}`, "older clients write nulls",
+		},
+		{
+			"free metadata", `{"encryptedData":{},"template":{"metadata":{"creationTimestamp":null,"labels":{"a":"b"},"x":{"y":1}}}}`,
 			`{"encryptedData":{},"template":{"metadata":{"creationTimestamp":null,"labels":{"a":"b"},"x":{"y":1}}}}`,
-			"metadata of the template is free-form"},
+			"metadata of the template is free-form",
+		},
 		{"old form", `{"data":"AAAA","encryptedData":{}}`, `{"data":"AAAA","encryptedData":{}}`, "the old form is still read"},
 		{"unknown field", `{"encryptedData":{},"x":1}`, `{"encryptedData":{}}`, "there is no place for it"},
 		{"no items", `{}`, "", "encryptedData is required"},
