@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func (r *Reconciler) pass(ctx context.Context, s *scope, validated *bool) (done 
 }
 
 func differ(a, b argov1.ResourceResults) bool {
-	return !slices.EqualFunc(a, b, func(x, y *argov1.ResourceResult) bool { return *x == *y })
+	return !slices.EqualFunc(a, b, func(x, y *argov1.ResourceResult) bool { return reflect.DeepEqual(x, y) })
 }
 
 // observePrunes reads back what was deleted, so that the comparison does not have to wait for the watch.
