@@ -88,7 +88,14 @@ type memory struct {
 	compare   refresh.Memory
 	written   *argov1.Application // the newest version that we wrote ourselves
 	resume    time.Time           // end of the pause between two waves
-	known     []string            // conditions that an event was written for
+	failure   targetFailure       // why the target state could not be loaded last time
+}
+
+// targetFailure is an answer that is not asked for again at every event.
+type targetFailure struct {
+	err   error
+	key   string // what was asked for
+	until time.Time
 }
 
 // scope is one reconcile of one application: each step reads what earlier ones have set and sets its own.
@@ -122,10 +129,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	defer func() { observeReconcile(s.app, r.Now().Sub(start)) }()
 	err = r.run(ctx, s)
-	if s.app.DeletionTimestamp == nil || len(s.app.Finalizers) > 0 {
-		if writeErr := r.report(ctx, s); writeErr != nil {
-			return outcome.Of(errors.Join(ignoreWaiting(err), client.IgnoreNotFound(writeErr)))
-		}
+	if writeErr := client.IgnoreNotFound(r.report(ctx, s)); writeErr != nil {
+		return outcome.Of(errors.Join(ignoreWaiting(err), writeErr))
 	}
 	if err != nil {
 		return outcome.Of(err)

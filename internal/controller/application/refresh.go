@@ -54,11 +54,21 @@ func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if failure := s.memory.failure; failure.err != nil && failure.key == key && s.now.Before(failure.until) && !s.requested {
+		return failure.err
+	}
 	due := s.settings.Timeout > 0 && !s.now.Before(s.pollAt())
-	current := s.memory.state != nil && s.memory.stateKey == key
+	current := s.memory.state != nil && s.memory.stateKey == key && s.memory.failure.err == nil
 	if current && !due && !s.requested {
 		return nil
 	}
+	err = r.fetchTarget(ctx, s, req, key, current)
+	s.memory.failure = targetFailure{err: err, key: key, until: s.now.Add(retryComparison)}
+	return err
+}
+
+// fetchTarget asks the repositories, and renders when there is something new.
+func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Request, key string, current bool) error {
 	req.Force = s.requested || (s.memory.state != nil && !current)
 	revisions, err := target.Resolve(ctx, r.Rendering, req)
 	if err != nil {
