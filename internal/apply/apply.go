@@ -13,7 +13,6 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/cluster"
-	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/plan"
 )
 
@@ -98,8 +97,9 @@ func (r *Runner) one(ctx context.Context, conn *cluster.Conn, options plan.Optio
 
 // put applies the target server-side, or replaces the live object where the task says so.
 func put(ctx context.Context, client dynamic.ResourceInterface, task plan.Task, dryRun []string) (*unstructured.Unstructured, error) {
-	target := diff.Normalize(task.Target)
+	target := task.Target
 	if task.Replace && task.Live != nil {
+		target = target.DeepCopy()
 		target.SetResourceVersion(task.Live.GetResourceVersion())
 		return client.Update(ctx, target, metav1.UpdateOptions{FieldManager: argov1.FieldManager, DryRun: dryRun})
 	}

@@ -108,3 +108,8 @@ type Step struct {
 	// Pause tells that the wave that these groups end is not the last: wait for the wave delay before the next step.
 	Pause bool
 }
+
+// Validates tells whether the step is the dry run that comes before anything else.
+func (s Step) Validates() bool {
+	return len(s.Groups) > 0 && (len(s.Groups[0]) == 0 || s.Groups[0][0].Verb == DryRun)
+}

@@ -27,20 +27,29 @@ func Record(in Input, step Step, outcomes []Outcome) Step {
 			recorded.Results = put(recorded.Results, succeeded(in, task, outcome.Message))
 		}
 	}
+	if dryRun {
+		return recordDryRun(in, recorded, reasons)
+	}
 	switch {
-	case dryRun && len(reasons) > 0:
-		recorded.Phase = argov1.OperationFailed
-		recorded.Message = "one or more objects failed to apply (dry run), reason: " + strings.Join(reasons, ",")
-	case dryRun && in.Options.DryRun:
-		return dryRunOperation(in, recorded)
 	case len(reasons) > 0 && !applied:
 		recorded.Phase = argov1.OperationFailed
 		recorded.Message = "one or more objects failed to apply, reason: " + strings.Join(reasons, ",")
-	case len(reasons) > 0 || dryRun || step.Pause:
-	case len(step.Groups) > 0:
+	case len(reasons) == 0 && !step.Pause && len(step.Groups) > 0:
 		recorded.Phase, recorded.Message = argov1.OperationSucceeded, "successfully synced (all tasks run)"
 	}
 	recorded.Pause = recorded.Pause && len(reasons) == 0
+	return recorded
+}
+
+// recordDryRun ends an operation whose dry run failed, with all errors at once, or that wanted no more than a dry run.
+func recordDryRun(in Input, recorded Step, reasons []string) Step {
+	switch {
+	case len(reasons) > 0:
+		recorded.Phase = argov1.OperationFailed
+		recorded.Message = "one or more objects failed to apply (dry run), reason: " + strings.Join(reasons, ",")
+	case in.Options.DryRun:
+		return dryRunOperation(in, recorded)
+	}
 	return recorded
 }
 

@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -15,45 +16,63 @@ func TestMask(t *testing.T) {
 	type object = map[string]any
 	secret := func(change object) object {
 		obj := object{"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
-		for field, value := range change {
-			obj[field] = value
-		}
+		maps.Copy(obj, change)
 		return obj
 	}
 	tests := []struct {
 		reason    string
 		obj, want object
 	}{
-		{"Values go, keys stay.",
+		{
+			"Values go, keys stay.",
 			secret(object{"data": object{"password": "cGFzcw==", "empty": ""}}),
-			secret(object{"data": object{"password": "++++++", "empty": "++++++"}})},
-		{"Plain values go too.",
+			secret(object{"data": object{"password": "++++++", "empty": "++++++"}}),
+		},
+		{
+			"Plain values go too.",
 			secret(object{"stringData": object{"password": "pass"}}),
-			secret(object{"stringData": object{"password": "++++++"}})},
-		{"Values of a wrong type are values.",
+			secret(object{"stringData": object{"password": "++++++"}}),
+		},
+		{
+			"Values of a wrong type are values.",
 			secret(object{"data": object{"pin": int64(1234), "nested": object{"a": "b"}, "null": nil}}),
-			secret(object{"data": object{"pin": "++++++", "nested": "++++++", "null": "++++++"}})},
-		{"Data that is no map is a value.",
+			secret(object{"data": object{"pin": "++++++", "nested": "++++++", "null": "++++++"}}),
+		},
+		{
+			"Data that is no map is a value.",
 			secret(object{"data": "pass", "stringData": []any{"pass"}}),
-			secret(object{"data": "++++++", "stringData": "++++++"})},
-		{"No data stays no data.",
+			secret(object{"data": "++++++", "stringData": "++++++"}),
+		},
+		{
+			"No data stays no data.",
 			secret(object{"data": nil}),
-			secret(object{"data": nil})},
-		{"The copy that kubectl leaves in an annotation goes; other annotations stay.",
+			secret(object{"data": nil}),
+		},
+		{
+			"The copy that kubectl leaves in an annotation goes; other annotations stay.",
 			secret(object{"metadata": object{"name": "x", "annotations": object{"kubectl.kubernetes.io/last-applied-configuration": `{"data":{"a":"b"}}`, "team": "a"}}}),
-			secret(object{"metadata": object{"name": "x", "annotations": object{"team": "a"}}})},
-		{"Metadata of a wrong type is carried over.",
+			secret(object{"metadata": object{"name": "x", "annotations": object{"team": "a"}}}),
+		},
+		{
+			"Metadata of a wrong type is carried over.",
 			secret(object{"metadata": "x"}),
-			secret(object{"metadata": "x"})},
-		{"Annotations of a wrong type are carried over.",
+			secret(object{"metadata": "x"}),
+		},
+		{
+			"Annotations of a wrong type are carried over.",
 			secret(object{"metadata": object{"annotations": "x"}}),
-			secret(object{"metadata": object{"annotations": "x"}})},
-		{"A ConfigMap is no Secret.",
+			secret(object{"metadata": object{"annotations": "x"}}),
+		},
+		{
+			"A ConfigMap is no Secret.",
 			object{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"a": "b"}},
-			object{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"a": "b"}}},
-		{"Nor is a Secret of another group.",
+			object{"apiVersion": "v1", "kind": "ConfigMap", "data": object{"a": "b"}},
+		},
+		{
+			"Nor is a Secret of another group.",
 			object{"apiVersion": "example.com/v1", "kind": "Secret", "data": object{"a": "b"}},
-			object{"apiVersion": "example.com/v1", "kind": "Secret", "data": object{"a": "b"}}},
+			object{"apiVersion": "example.com/v1", "kind": "Secret", "data": object{"a": "b"}},
+		},
 	}
 	for _, tc := range tests {
 		t.Run(tc.reason, func(t *testing.T) {

@@ -211,8 +211,11 @@ func TestKey(t *testing.T) {
 		t.Errorf("GroupKind = %q", got)
 	}
 	ordered := []resource.Key{
-		{Kind: "A", Namespace: "z", Name: "z"}, {Group: "a", Kind: "A"}, {Group: "a", Kind: "B", Namespace: "a", Name: "b"},
-		{Group: "a", Kind: "B", Namespace: "b", Name: "a"}, {Group: "a", Kind: "B", Namespace: "b", Name: "b"},
+		{Kind: "A", Namespace: "z", Name: "z"},
+		{Group: "a", Kind: "A"},
+		{Group: "a", Kind: "B", Namespace: "a", Name: "b"},
+		{Group: "a", Kind: "B", Namespace: "b", Name: "a"},
+		{Group: "a", Kind: "B", Namespace: "b", Name: "b"},
 	}
 	shuffled := []resource.Key{ordered[3], ordered[0], ordered[4], ordered[2], ordered[1]}
 	slices.SortFunc(shuffled, resource.Key.Compare)

@@ -79,8 +79,7 @@ func (e *FileSizeError) Error() string {
 // Transient says whether the same request may succeed later without anybody changing anything: network failures, time-outs
 // and failing servers are transient; wrong credentials, unknown repositories and unknown revisions are not.
 func Transient(err error) bool {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason == Unavailable
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)

@@ -125,8 +125,3 @@ func (s *scenario) refresh(ctx context.Context) {
 		g.Expect(s.app.Annotations).NotTo(HaveKey(argov1.AnnotationRefresh))
 	}).Should(Succeed())
 }
-
-func syncedAndHealthy(g Gomega, status argov1.ApplicationStatus) {
-	g.Expect(status.Sync.Status).To(Equal(argov1.SyncStatusSynced))
-	g.Expect(status.Health.Status).To(Equal(argov1.HealthHealthy))
-}

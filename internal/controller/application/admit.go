@@ -55,19 +55,7 @@ func (r *Reconciler) permitted(ctx context.Context, s *scope) ([]string, error) 
 
 // validate finds what is wrong with a spec by itself.
 func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
-	var violations []string
-	destination := spec.Destination
-	switch {
-	case destination.Server != "" && destination.Name != "":
-		violations = append(violations, fmt.Sprintf(
-			"application destination can't have both name and server defined: %s %s", destination.Name, destination.Server))
-	case destination.Server == "" && destination.Name == "":
-		violations = append(violations, "Destination server missing from app spec")
-	case destination.Server != "" && destination.Server != r.Conn.Server:
-		violations = append(violations, fmt.Sprintf("cluster %q is not configured: only %s is", destination.Server, r.Conn.Server))
-	case destination.Name != "" && destination.Name != r.Conn.Name:
-		violations = append(violations, fmt.Sprintf("there are no clusters with this name: %s", destination.Name))
-	}
+	violations := r.validateDestination(spec.Destination)
 	sources := spec.GetSources()
 	if len(sources) == 0 {
 		violations = append(violations, "spec.source or spec.sources is required")
@@ -84,6 +72,20 @@ func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
 		}
 	}
 	return violations
+}
+
+func (r *Reconciler) validateDestination(destination argov1.ApplicationDestination) []string {
+	switch {
+	case destination.Server != "" && destination.Name != "":
+		return []string{fmt.Sprintf("application destination can't have both name and server defined: %s %s", destination.Name, destination.Server)}
+	case destination.Server == "" && destination.Name == "":
+		return []string{"Destination server missing from app spec"}
+	case destination.Server != "" && destination.Server != r.Conn.Server:
+		return []string{fmt.Sprintf("cluster %q is not configured: only %s is", destination.Server, r.Conn.Server)}
+	case destination.Name != "" && destination.Name != r.Conn.Name:
+		return []string{fmt.Sprintf("there are no clusters with this name: %s", destination.Name)}
+	}
+	return nil
 }
 
 // normalize removes what says nothing and writes what is implied (contract 1.7).

@@ -34,9 +34,9 @@ func (r *Reconciler) operate(ctx context.Context, s *scope) error {
 	if s.app.Operation == nil {
 		return nil
 	}
-	if s.comparison.Err != nil {
-		s.abortOperation(argov1.OperationError, s.comparison.Err.Error())
-		return nil
+	if failed := s.comparison.Err; failed != nil {
+		s.abortOperation(argov1.OperationError, failed.Error())
+		return outcome.Waiting(s.untilPoll())
 	}
 	if wait := r.startOperation(s); wait > 0 {
 		return outcome.Waiting(wait)
@@ -88,42 +88,53 @@ func (r *Reconciler) pass(ctx context.Context, s *scope, validated *bool) (done 
 		return true, err
 	}
 	next := plan.Next(in)
-	observed := len(next.Groups) == 0 && len(next.Results) > 0 && next.Phase == argov1.OperationRunning && differ(state.SyncResult.Resources, next.Results)
-	state.Phase, state.Message, state.SyncResult.Resources = next.Phase, next.Message, next.Results
-	if next.Phase.Completed() {
+	observed := len(next.Groups) == 0 && differ(state.SyncResult.Resources, next.Results)
+	s.record(next)
+	switch {
+	case next.Phase.Completed():
 		return true, r.finish(ctx, s)
-	}
-	if len(next.Groups) == 0 && !observed {
+	case len(next.Groups) == 0 && !observed:
 		return true, outcome.Waiting(waitPass)
 	}
 	if err := r.write(ctx, s); err != nil || observed {
 		return err != nil, err
 	}
+	return r.act(ctx, s, in, next, validated)
+}
+
+// act does what was decided and written, and records what came of it.
+func (r *Reconciler) act(ctx context.Context, s *scope, in plan.Input, next plan.Step, validated *bool) (done bool, err error) {
 	outcomes := r.Runner.Run(ctx, r.Conn, in.Options, next.Groups, r.Watcher.Store.Put)
 	if ctx.Err() != nil {
 		return true, fmt.Errorf("the sync was interrupted: %w", ctx.Err())
 	}
-	dryRun := next.Groups[0] == nil || next.Groups[0][0].Verb == plan.DryRun
 	recorded := plan.Record(in, next, outcomes)
-	state.Phase, state.Message, state.SyncResult.Resources = recorded.Phase, recorded.Message, recorded.Results
-	if !dryRun {
-		r.observePrunes(ctx, next.Groups)
-		if err := r.compare(ctx, s); err != nil {
-			return true, err
+	s.record(recorded)
+	if next.Validates() {
+		if recorded.Phase.Completed() {
+			return true, r.finish(ctx, s)
 		}
+		*validated = true
+		return false, nil
+	}
+	r.observePrunes(ctx, next.Groups)
+	if err := r.compare(ctx, s); err != nil {
+		return true, err
 	}
 	if recorded.Phase.Completed() {
 		return true, r.finish(ctx, s)
-	}
-	if dryRun {
-		*validated = true
-		return false, nil
 	}
 	if recorded.Pause && r.Options.WaveDelay > 0 {
 		s.memory.resume = r.Now().Add(r.Options.WaveDelay)
 		return true, outcome.Waiting(r.Options.WaveDelay)
 	}
 	return false, r.write(ctx, s)
+}
+
+// record takes a step over into the operation state.
+func (s *scope) record(step plan.Step) {
+	state := s.app.Status.OperationState
+	state.Phase, state.Message, state.SyncResult.Resources = step.Phase, step.Message, step.Results
 }
 
 func differ(a, b argov1.ResourceResults) bool {

@@ -25,17 +25,23 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 	s.evaluated = append(s.evaluated, argov1.ConditionComparisonError, argov1.ConditionRepeatedResourceWarning,
 		argov1.ConditionExcludedResourceWarning, argov1.ConditionSharedResourceWarning)
 	if err := r.loadTarget(ctx, s); err != nil {
-		return r.failComparison(ctx, s, fmt.Errorf("Failed to load target state: %w", err)) //nolint:revive,staticcheck // the contract's text (2.10)
+		return r.failComparison(ctx, s, fmt.Errorf("Failed to load target state: %w", err)) //nolint:staticcheck // the contract's text (2.10)
 	}
 	if err := r.compare(ctx, s); err != nil {
-		return r.failComparison(ctx, s, fmt.Errorf("Failed to load live state: %w", err)) //nolint:revive,staticcheck // the contract's text (2.10)
+		return r.failComparison(ctx, s, fmt.Errorf("Failed to load live state: %w", err)) //nolint:staticcheck // the contract's text (2.10)
 	}
 	for _, condition := range s.memory.state.Conditions {
 		s.raise(condition.Type, condition.Message)
 	}
+	s.reportComparison()
+	return nil
+}
+
+// reportComparison raises what the comparison found besides differences.
+func (s *scope) reportComparison() {
 	if s.comparison.Err != nil {
 		s.raise(argov1.ConditionComparisonError, s.comparison.Err.Error())
-		return nil
+		return
 	}
 	for _, row := range s.comparison.Rows {
 		if row.SharedWith != "" && row.Target != nil {
@@ -43,7 +49,6 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 				row.Key.Kind, row.Key.Name, s.app.Namespace, s.app.Name, row.SharedWith))
 		}
 	}
-	return nil
 }
 
 // loadTarget makes sure that the memory holds the target state; Git is asked only when the spec changed, somebody asked, or

@@ -19,14 +19,13 @@ func Waiting(d time.Duration) error { return &waiting{after: d} }
 
 // IsWaiting tells whether err ends a reconcile without a failure.
 func IsWaiting(err error) bool {
-	var w *waiting
-	return errors.As(err, &w)
+	_, ok := errors.AsType[*waiting](err)
+	return ok
 }
 
 // Of translates the end of a reconcile: waiting becomes a delay, anything else is retried with back-off.
 func Of(err error) (reconcile.Result, error) {
-	var w *waiting
-	if errors.As(err, &w) {
+	if w, ok := errors.AsType[*waiting](err); ok {
 		return reconcile.Result{RequeueAfter: w.after}, nil
 	}
 	return reconcile.Result{}, err
