@@ -58,6 +58,8 @@ func Command() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctrl.SetLogger(log)
+			klog.SetLogger(log)
 			return Run(ctrl.LoggerInto(cmd.Context(), log), config, options)
 		},
 	}
@@ -76,11 +78,9 @@ func Defaults() (*Options, error) {
 // Run runs the operator until ctx ends. The logger is taken from ctx.
 func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	log := ctrl.LoggerFrom(ctx)
-	ctrl.SetLogger(log)
-	klog.SetLogger(log)
 	config = rest.AddUserAgent(rest.CopyConfig(config), "tiphys")
 	config.QPS = -1
-	mgr, err := newManager(config, options)
+	mgr, err := newManager(config, options, log)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	return nil
 }
 
-func newManager(config *rest.Config, options *Options) (manager.Manager, error) {
+func newManager(config *rest.Config, options *Options, log logr.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), argov1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
@@ -111,7 +111,7 @@ func newManager(config *rest.Config, options *Options) (manager.Manager, error) 
 		pprofAddress = "127.0.0.1:6060"
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Metrics: metricsOptions, HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
+		Scheme: scheme, Logger: log, Metrics: metricsOptions, HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
 		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
 		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{

@@ -25,6 +25,7 @@ import (
 var (
 	plane    *fixture.ControlPlane
 	cluster  client.Client
+	server   *fixture.GitServer
 	sequence int
 )
 
@@ -37,6 +38,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
+	ctrl.SetLogger(GinkgoLogr)
 	var err error
 	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
 		Controllers: true, Nodes: 1, CRDs: []string{filepath.Join("..", "..", "config", "crd", "bases")}, Progress: GinkgoWriter,
@@ -48,6 +50,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(argov1.AddToScheme(scheme)).To(Succeed())
 	cluster, err = client.New(plane.RESTConfig(), client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+	server, err = fixture.StartGitServer()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Close)
 	Expect(cluster.Create(ctx, namespaceNamed("argocd"))).To(Succeed())
 	startOperator()
 })
@@ -83,14 +88,14 @@ type scenario struct {
 func newScenario(ctx context.Context, files map[string]string) *scenario {
 	sequence++
 	name := fmt.Sprintf("case-%d", sequence)
-	s := &scenario{repo: newRepository(GinkgoT().TempDir()), namespace: "t-" + name}
+	s := &scenario{repo: newRepository(name), namespace: "t-" + name}
 	s.repo.commit(files)
 	Expect(cluster.Create(ctx, namespaceNamed(s.namespace))).To(Succeed())
 	s.app = &argov1.Application{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "argocd", Finalizers: []string{argov1.FinalizerResources}},
 		Spec: argov1.ApplicationSpec{
 			Project:     "default",
-			Source:      &argov1.ApplicationSource{RepoURL: s.repo.url(), Path: "app", TargetRevision: "HEAD"},
+			Source:      &argov1.ApplicationSource{RepoURL: s.repo.git.URL(), Path: "app", TargetRevision: "HEAD"},
 			Destination: argov1.ApplicationDestination{Server: argov1.InClusterServer, Namespace: s.namespace},
 		},
 	}
