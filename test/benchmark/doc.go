@@ -1,0 +1,2 @@
+// Package benchmark measures the running operator on a real API server; `make bench` runs it.
+package benchmark
