@@ -63,7 +63,7 @@ func start(b *testing.B) client.WithWatch {
 	options, err := operator.Defaults()
 	check(b, err)
 	options.CacheDir, options.MetricsAddress, options.ProbeAddress = b.TempDir(), "0", "0"
-	ctx, stop := context.WithCancel(ctrl.LoggerInto(context.Background(), logr.Discard()))
+	ctx, stop := context.WithCancel(ctrl.LoggerInto(b.Context(), logr.Discard()))
 	done := make(chan error, 1)
 	go func() { done <- operator.Run(ctx, plane.RESTConfig(), options) }()
 	b.Cleanup(func() {

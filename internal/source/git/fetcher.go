@@ -30,6 +30,9 @@ import (
 // maxPacks is how many fetches a store takes before it is started afresh: shallow fetches share little with one another.
 const maxPacks = 50
 
+// objectCache is the memory that one tree may use for decoded objects.
+const objectCache = 4 * cache.MiByte
+
 // Options says where stores are kept and how patient to be.
 type Options struct {
 	// Dir holds one bare object store for each repository. It is a cache: removing it costs time only.
@@ -55,9 +58,8 @@ type repository struct {
 	url  string
 	lock chan struct{}
 
-	refs   []Ref
+	refs   []ref
 	listed time.Time
-	store  *filesystem.Storage
 }
 
 // New makes a fetcher; the folder is created if it is missing.
@@ -76,7 +78,7 @@ func New(options Options) (*Fetcher, error) {
 
 // Resolve turns a revision into a commit id. Applications that ask at the same time share one call to the server.
 func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision string, opts source.ResolveOptions) (string, error) {
-	if IsCommitID(revision) {
+	if isFullSHA(revision) {
 		return strings.ToLower(revision), nil
 	}
 	asked := time.Now()
@@ -91,7 +93,7 @@ func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision 
 			return "", failure(repo.URL, err)
 		}
 	}
-	return Resolve(r.refs, revision, opts.TagPrefix)
+	return resolve(r.refs, revision, opts.TagPrefix)
 }
 
 // Fetch returns the tree of a commit and of its submodules; at most one fetch of a repository is under way.
@@ -161,7 +163,6 @@ func (r *repository) reset(path string) error {
 	if local, ok := localPath(r.url); ok {
 		return fmt.Errorf("%w: %s", errCorrupt, local)
 	}
-	r.store = nil
 	return os.RemoveAll(path)
 }
 
@@ -179,11 +180,9 @@ func localPath(repoURL string) (string, bool) {
 	return filepath.FromSlash(parsed.Path), true
 }
 
-// open opens the store of a repository, making an empty one if there is none.
+// open opens the store of a repository, making an empty one if there is none. Each tree and each fetch has a view of its
+// own, because go-git's storage loads its index without locking.
 func (f *Fetcher) open(r *repository) (*filesystem.Storage, error) {
-	if r.store != nil {
-		return r.store, nil
-	}
 	path, local := localPath(r.url)
 	if !local {
 		path = f.storePath(r.url)
@@ -191,16 +190,16 @@ func (f *Fetcher) open(r *repository) (*filesystem.Storage, error) {
 	if _, err := os.Stat(filepath.Join(path, ".git")); local && err == nil {
 		path = filepath.Join(path, ".git")
 	}
-	if _, err := os.Stat(path); local && err != nil {
+	_, err := os.Stat(filepath.Join(path, "HEAD"))
+	if err != nil && local {
 		return nil, transport.ErrRepositoryNotFound
 	}
-	store := filesystem.NewStorageWithOptions(osfs.New(path), cache.NewObjectLRU(8*cache.MiByte), filesystem.Options{LargeObjectThreshold: f.options.MaxFileBytes})
-	if !local {
+	store := filesystem.NewStorageWithOptions(osfs.New(path), cache.NewObjectLRU(objectCache), filesystem.Options{LargeObjectThreshold: f.options.MaxFileBytes})
+	if err != nil {
 		if _, err := gogit.Init(store, nil); err != nil && !errors.Is(err, gogit.ErrRepositoryAlreadyExists) {
 			return nil, fmt.Errorf("%w: %w", errCorrupt, err)
 		}
 	}
-	r.store = store
 	return store, nil
 }
 
@@ -211,8 +210,8 @@ func (f *Fetcher) load(ctx context.Context, r *repository, sha string) (*tree, e
 		return nil, err
 	}
 	hash := plumbing.NewHash(sha)
-	if tree, err := f.tree(store, hash); err == nil {
-		return tree, nil
+	if t, err := f.tree(store, hash); err == nil {
+		return t, nil
 	}
 	if _, local := localPath(r.url); local {
 		return nil, &source.RevisionError{Revision: sha}
@@ -226,6 +225,9 @@ func (f *Fetcher) load(ctx context.Context, r *repository, sha string) (*tree, e
 		}
 	}
 	if err := f.fetch(ctx, r, store, hash); err != nil {
+		return nil, err
+	}
+	if store, err = f.open(r); err != nil {
 		return nil, err
 	}
 	return f.tree(store, hash)

@@ -1,9 +1,8 @@
 package git
 
 import (
-	"cmp"
+	"errors"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -12,111 +11,125 @@ import (
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-// Ref is one reference of a repository.
-type Ref struct {
-	// Name is the full name, such as refs/heads/main, or HEAD.
-	Name string
-	// Commit is the id that it leads to; tags are peeled.
-	Commit string
-	// Target is the name that a symbolic reference stands for, else empty.
-	Target string
+// ref is one line of what a repository advertises.
+type ref struct {
+	// name is the full name ("refs/heads/main") or "HEAD".
+	name string
+	// commit is the id after peeling annotated tags.
+	commit plumbing.Hash
+	// object is the id before peeling; it differs from commit for annotated tags only.
+	object plumbing.Hash
 }
+
+const tagsPrefix = "refs/tags/"
 
 var (
-	commitID      = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
-	shortCommitID = regexp.MustCompile(`^[0-9a-f]{7,40}$`)
+	fullSHA      = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+	truncatedSHA = regexp.MustCompile(`^[0-9A-Fa-f]{7,}$`)
 )
 
-// IsCommitID tells whether a revision is a full commit id.
-func IsCommitID(revision string) bool { return commitID.MatchString(revision) }
+func isFullSHA(revision string) bool      { return fullSHA.MatchString(revision) }
+func isTruncatedSHA(revision string) bool { return truncatedSHA.MatchString(revision) }
 
-// collect makes references of what a server lists; a peeled tag replaces the tag object.
-func collect(found []*plumbing.Reference) []Ref {
-	at := map[string]int{}
-	var refs []Ref
-	for _, ref := range found {
-		name, peeled := strings.CutSuffix(ref.Name().String(), "^{}")
-		if i, ok := at[name]; ok {
-			if peeled {
-				refs[i].Commit = ref.Hash().String()
-			}
-			continue
-		}
-		r := Ref{Name: name}
-		if ref.Type() == plumbing.SymbolicReference {
-			r.Target = ref.Target().String()
-		} else {
-			r.Commit = ref.Hash().String()
-		}
-		at[name] = len(refs)
-		refs = append(refs, r)
-	}
-	return refs
+// isShortRef says whether the revision may mean something else than one fully named reference.
+func isShortRef(revision string) bool { return !strings.HasPrefix(revision, "refs/") }
+
+func isVersion(revision string) bool {
+	_, err := semver.NewVersion(revision)
+	return err == nil
 }
 
-// Resolve finds the commit of a revision among the references of a repository, in the order of contract 1.2.
-func Resolve(refs []Ref, revision, tagPrefix string) (string, error) {
-	if IsCommitID(revision) {
+func isConstraint(revision string) bool {
+	_, err := semver.NewConstraint(revision)
+	return err == nil && !isVersion(revision)
+}
+
+// resolve finds the commit that a revision means among the advertised references, which are in the order of their names
+// (contract 1.2, "Git revision resolution"). The answer may be an abbreviated commit id, which the references cannot complete.
+func resolve(refs []ref, revision, tagPrefix string) (string, error) {
+	if isFullSHA(revision) {
 		return revision, nil
 	}
-	wanted := cmp.Or(revision, "HEAD")
-	if tag := bestTag(refs, wanted, tagPrefix); tag != "" {
-		wanted = tag
+	name := revision
+	if name == "" {
+		name = "HEAD"
 	}
-	for range 5 { // symbolic references that lead to one another end somewhere
-		at := slices.IndexFunc(refs, func(r Ref) bool { return r.Name == wanted || short(r.Name) == wanted })
-		if at < 0 {
-			break
+	if tagPrefix != "" || (isShortRef(name) && (isVersion(name) || isConstraint(name))) {
+		tag, err := maxVersion(name, tagsOf(refs), tagPrefix)
+		if _, ok := errors.AsType[*prefixError](err); ok {
+			return "", &source.RevisionError{Revision: revision, Detail: err.Error()}
 		}
-		if refs[at].Target == "" {
-			return refs[at].Commit, nil
+		if found, ok := find(refs, func(r ref) bool { return err == nil && r.name == tagsPrefix+tag }); ok {
+			return found, nil
 		}
-		wanted = refs[at].Target
 	}
-	if shortCommitID.MatchString(revision) {
-		return revision, nil
+	if tagPrefix == "" {
+		if found, ok := find(refs, func(r ref) bool {
+			return r.name == name || plumbing.ReferenceName(r.name).Short() == name
+		}); ok {
+			return found, nil
+		}
+		if isTruncatedSHA(name) {
+			return name, nil
+		}
 	}
-	detail := ""
-	if len(refs) == 0 {
-		detail = "the repository is empty"
-	}
-	return "", &source.RevisionError{Revision: revision, Detail: detail}
+	return "", &source.RevisionError{Revision: revision}
 }
 
-// short is a name without refs/heads/ and the like.
-func short(name string) string {
-	for _, prefix := range []string{"refs/heads/", "refs/tags/", "refs/remotes/", "refs/"} {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			return rest
+func find(refs []ref, match func(ref) bool) (string, bool) {
+	for _, r := range refs {
+		if match(r) {
+			return r.commit.String(), true
 		}
 	}
-	return name
+	return "", false
 }
 
-// bestTag is the highest tag that satisfies a version constraint; empty when the revision is none or nothing matches.
-func bestTag(refs []Ref, revision, tagPrefix string) string {
-	constraint, err := semver.NewConstraint(strings.TrimPrefix(revision, tagPrefix))
+func tagsOf(refs []ref) []string {
+	var tags []string
+	for _, r := range refs {
+		if tag, ok := strings.CutPrefix(r.name, tagsPrefix); ok {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// prefixError tells that a tag prefix stands beside a revision it cannot apply to.
+type prefixError struct{ revision string }
+
+func (e *prefixError) Error() string {
+	return "tagPrefix requires targetRevision to be a semver constraint or version, and '" + e.revision + "' is neither"
+}
+
+var errNoMatch = errors.New("no tag matches the version constraint")
+
+// maxVersion finds the tag with the highest version that satisfies the revision. Only tags that begin with prefix count; it is
+// taken off for the comparison and put back on the result. A plain version names its tag exactly: "v1.1" does not mean "v1.1.0".
+func maxVersion(revision string, tags []string, prefix string) (string, error) {
+	if !isConstraint(revision) {
+		if prefix != "" && !isVersion(revision) {
+			return "", &prefixError{revision: revision}
+		}
+		return prefix + revision, nil
+	}
+	constraint, err := semver.NewConstraint(revision)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	var best *semver.Version
-	var name string
-	for _, ref := range refs {
-		tag, isTag := strings.CutPrefix(ref.Name, "refs/tags/")
-		bare, hasPrefix := strings.CutPrefix(tag, tagPrefix)
-		if !isTag || !hasPrefix {
+	for _, tag := range tags {
+		bare, ok := strings.CutPrefix(tag, prefix)
+		if !ok {
 			continue
 		}
-		if tag == revision {
-			return ref.Name
-		}
-		version, err := semver.NewVersion(bare)
-		if err != nil || !constraint.Check(version) {
-			continue
-		}
-		if best == nil || version.GreaterThan(best) {
-			best, name = version, ref.Name
+		v, err := semver.NewVersion(bare)
+		if err == nil && constraint.Check(v) && (best == nil || v.GreaterThan(best)) {
+			best = v
 		}
 	}
-	return name
+	if best == nil {
+		return "", errNoMatch
+	}
+	return prefix + best.Original(), nil
 }
