@@ -72,12 +72,18 @@ func TestCheckObject(t *testing.T) {
 		want   []string
 	}{
 		{"Without a whitelist all namespaced kinds are permitted.", func(*argov1.AppProjectSpec) {}, service, nil},
-		{"With an empty one none is.", func(s *argov1.AppProjectSpec) { s.NamespaceResourceWhitelist = []metav1.GroupKind{} }, service,
-			[]string{"resource :Service is not permitted in project p"}},
-		{"Without a whitelist no cluster-scoped kind is permitted.", func(*argov1.AppProjectSpec) {}, role,
-			[]string{"resource rbac.authorization.k8s.io:ClusterRole is not permitted in project p"}},
-		{"The namespace of the object counts.", func(s *argov1.AppProjectSpec) { s.Destinations[0].Namespace = "other" }, service,
-			[]string{"namespace n is not permitted in project 'p'"}},
+		{
+			"With an empty one none is.", func(s *argov1.AppProjectSpec) { s.NamespaceResourceWhitelist = []metav1.GroupKind{} }, service,
+			[]string{"resource :Service is not permitted in project p"},
+		},
+		{
+			"Without a whitelist no cluster-scoped kind is permitted.", func(*argov1.AppProjectSpec) {}, role,
+			[]string{"resource rbac.authorization.k8s.io:ClusterRole is not permitted in project p"},
+		},
+		{
+			"The namespace of the object counts.", func(s *argov1.AppProjectSpec) { s.Destinations[0].Namespace = "other" }, service,
+			[]string{"namespace n is not permitted in project 'p'"},
+		},
 		{"A namespace on a cluster-scoped object does not.", func(s *argov1.AppProjectSpec) {
 			s.Destinations[0].Namespace = "other"
 			s.ClusterResourceWhitelist = []argov1.ClusterResourceRestrictionItem{{Group: "*", Kind: "*"}}
