@@ -30,6 +30,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 	"github.com/tiphys-io/tiphys/internal/live"
+	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
 	"github.com/tiphys-io/tiphys/internal/source/git"
@@ -145,7 +146,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 			Fetcher:  fetcher,
 			Renderer: render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes})},
 		},
-		Permissions: permissions{conn: conn, controlNamespace: options.Namespace},
+		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
 		Options: application.Options{
 			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,

@@ -3,36 +3,44 @@ package operator
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
-	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
-	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
-// settingsProvider reads argocd-cm.
+// settingsProvider reads argocd-cm, and parses it when it has changed.
 type settingsProvider struct {
 	reader  client.Reader
 	options *Options
+
+	mu      sync.Mutex
+	version string
+	current application.Settings
 }
 
 func newSettingsProvider(reader client.Reader, options *Options) *settingsProvider {
 	return &settingsProvider{reader: reader, options: options}
 }
 
+// get gives the settings in force; without an argocd-cm these are the defaults.
 func (p *settingsProvider) get(ctx context.Context) (application.Settings, error) {
 	return p.read(ctx, p.reader)
 }
 
+// startupTracker is the tracker that the index of live objects is built with: changing it takes a restart.
 func (p *settingsProvider) startupTracker(ctx context.Context, reader client.Reader) (tracking.Tracker, error) {
-	settings, err := p.read(ctx, reader)
-	return settings.Tracker, err
+	current, err := p.read(ctx, reader)
+	return current.Tracker, err
 }
 
 func (p *settingsProvider) read(ctx context.Context, reader client.Reader) (application.Settings, error) {
@@ -41,20 +49,28 @@ func (p *settingsProvider) read(ctx context.Context, reader client.Reader) (appl
 	if err != nil && !apierrors.IsNotFound(err) {
 		return application.Settings{}, fmt.Errorf("reading ConfigMap %s: %w", settingsName, err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if version := cm.ResourceVersion + " "; p.version != version {
+		parsed, problems := settings.Parse(cm.Data)
+		for _, problem := range problems {
+			ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
+		}
+		p.version, p.current = version, p.adapt(parsed)
+	}
+	return p.current, nil
+}
+
+// adapt is what the controller needs of the settings. The polling interval is a flag, as it is an environment variable of
+// Argo CD's controller (contract 5.1).
+func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings {
 	return application.Settings{
-		Excluded: func(string, string) bool { return false },
-		Timeout:  p.options.Timeout, Jitter: p.options.Jitter,
-	}, nil
+		Tracker: tracking.Tracker{
+			Method: tracking.Method(parsed.TrackingMethod), LabelKey: parsed.InstanceLabelKey, InstallationID: parsed.InstallationID,
+		},
+		Excluded: func(group, kind string) bool {
+			return parsed.Excluded(schema.GroupKind{Group: group, Kind: kind}, argov1.InClusterServer)
+		},
+		Timeout: p.options.Timeout, Jitter: p.options.Jitter,
+	}
 }
-
-// permissions asks the rules of the projects.
-type permissions struct {
-	conn             *cluster.Conn
-	controlNamespace string
-}
-
-// Application lists what the project forbids.
-func (p permissions) Application(*argov1.Application, *argov1.AppProject) []string { return nil }
-
-// Object says why an object may not be synced.
-func (p permissions) Object(*argov1.AppProject, resource.Key, bool) string { return "" }

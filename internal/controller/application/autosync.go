@@ -8,6 +8,7 @@ import (
 	"time"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 )
 
@@ -33,7 +34,15 @@ func (r *Reconciler) autosync(_ context.Context, s *scope) error {
 	if d.wait > 0 {
 		r.queue.after(requestFor(s.app), d.wait)
 	}
-	if d.operation != nil {
+	if d.operation == nil {
+		return nil
+	}
+	permitted, err := r.Permissions.Window(s.project, s.app, policy.Moment{Now: s.now})
+	if err != nil {
+		s.raise(argov1.ConditionSyncError, err.Error())
+		return nil
+	}
+	if permitted {
 		s.app.Operation, s.app.Status.OperationState = d.operation, nil
 	}
 	return nil

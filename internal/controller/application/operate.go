@@ -18,6 +18,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/plan"
+	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
@@ -41,6 +42,13 @@ func (r *Reconciler) operate(ctx context.Context, s *scope) error {
 	if wait := r.startOperation(s); wait > 0 {
 		return outcome.Waiting(wait)
 	}
+	blocked, err := r.blocked(s)
+	if err != nil {
+		return err
+	}
+	if blocked {
+		return outcome.Waiting(waitPass)
+	}
 	if wait := s.memory.resume.Sub(s.now); wait > 0 && s.app.Status.OperationState.Phase == argov1.OperationRunning {
 		return outcome.Waiting(wait)
 	}
@@ -52,6 +60,20 @@ func (r *Reconciler) operate(ctx context.Context, s *scope) error {
 		}
 	}
 	return outcome.Waiting(time.Second)
+}
+
+// blocked tells whether a sync window holds the operation up; it then stays Running and says so (contract 2.4 step 0).
+func (r *Reconciler) blocked(s *scope) (bool, error) {
+	state := s.app.Status.OperationState
+	if state.Phase != argov1.OperationRunning {
+		return false, nil
+	}
+	at := policy.Moment{Now: s.now, Manual: !s.app.Operation.InitiatedBy.Automated, StartedAt: state.StartedAt.Time}
+	permitted, err := r.Permissions.Window(s.project, s.app, at)
+	if err == nil && !permitted {
+		state.Message = "Sync operation blocked by sync window"
+	}
+	return !permitted, err
 }
 
 // startOperation makes the state of a new operation, or of a retry that is due; it gives the time until a retry is.

@@ -20,6 +20,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/live"
+	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
@@ -32,6 +33,8 @@ type Permissions interface {
 	Application(app *argov1.Application, project *argov1.AppProject) []string
 	// Object says why an object may not be synced; empty when it may.
 	Object(project *argov1.AppProject, key resource.Key, namespaced bool) string
+	// Window tells whether the project's sync windows permit a sync at a moment.
+	Window(project *argov1.AppProject, app *argov1.Application, at policy.Moment) (bool, error)
 }
 
 // Settings are what argocd-cm and the flags say; a value, replaced as a whole when they change.
