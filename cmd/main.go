@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the image has no zone files, and sync windows name zones
 
 	"github.com/tiphys-io/tiphys/internal/cli"
 	"github.com/tiphys-io/tiphys/internal/operator"
