@@ -2,70 +2,143 @@ package git
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-// failure says why a repository could not be read, without the credentials that its URL may hold.
+// invalidError marks what no retry will heal: a URL, protocol or redirect that cannot be used.
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string { return e.text }
+
+// failure tells whose repository could not be read and why. Errors that say so already stay as they are.
 func failure(repoURL string, err error) error {
-	var revision *source.RevisionError
-	var known *source.Error
-	if errors.As(err, &revision) || errors.As(err, &known) {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*source.Error](err); ok {
 		return err
 	}
-	return &source.Error{URL: source.Sanitize(repoURL), Reason: reason(err), Err: sanitized(repoURL, err)}
+	if _, ok := errors.AsType[*source.RevisionError](err); ok {
+		return err
+	}
+	reason, cause := classify(err)
+	return &source.Error{URL: source.Sanitize(repoURL), Reason: reason, Err: cause}
 }
 
-func reason(err error) source.Reason {
+// classify finds the reason, and replaces causes that say too little or too much: bodies of error pages, or the URL again.
+func classify(err error) (source.Reason, error) {
+	err = bare(err)
+	if status, ok := errors.AsType[*githttp.Err](err); ok {
+		return classifyStatus(status.StatusCode())
+	}
 	switch {
-	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed), errors.Is(err, transport.ErrInvalidAuthMethod):
-		return source.Unauthorized
+	case errors.Is(err, transport.ErrAuthenticationRequired):
+		return source.Unauthorized, errors.New("the server asks for credentials, or does not accept those of the URL")
+	case errors.Is(err, transport.ErrAuthorizationFailed), errors.Is(err, transport.ErrInvalidAuthMethod):
+		return source.Unauthorized, errors.New("the credentials do not permit reading it")
 	case errors.Is(err, transport.ErrRepositoryNotFound):
-		return source.NotFound
+		return source.NotFound, errors.New("repository not found, or it is hidden without credentials")
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
-		return source.Empty
-	case errors.Is(err, plumbing.ErrObjectNotFound):
-		return source.Invalid
+		return source.Empty, errors.New("the repository is empty: push a first commit")
+	case errors.Is(err, errTooLarge):
+		return source.TooLarge, err
+	case isTransient(err):
+		return source.Unavailable, err
 	}
-	return source.Unavailable
+	return source.Invalid, err
 }
 
-// isRefusal tells whether the server would not give out a commit by its id, as opposed to not answering at all.
+func classifyStatus(code int) (source.Reason, error) {
+	err := fmt.Errorf("the server answers with status %d %s", code, http.StatusText(code))
+	if code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout {
+		return source.Unavailable, err
+	}
+	return source.Invalid, err
+}
+
+// bare takes off what the transport wraps around causes: two of its errors hide them, and net/http repeats the URL.
+func bare(err error) error {
+	for range 10 {
+		if unexpected, ok := errors.AsType[*plumbing.UnexpectedError](err); ok {
+			err = unexpected.Err
+		} else if permanent, ok := errors.AsType[*plumbing.PermanentError](err); ok {
+			err = permanent.Err
+		} else if inURL, ok := errors.AsType[*url.Error](err); ok {
+			if inURL.Op != "parse" && !isFinal(inURL.Err) {
+				return &unreachableError{inURL.Err}
+			}
+			err = inURL.Err
+		} else {
+			return err
+		}
+	}
+	return err
+}
+
+// unreachableError is a request that brought no answer.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string { return e.err.Error() }
+func (e *unreachableError) Unwrap() error { return e.err }
+
+// isFinal finds failures of a request that will be the same next time: certificates and redirects.
+func isFinal(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*invalidError](err); ok {
+		return true
+	}
+	return strings.Contains(err.Error(), "http redirect") // go-git has no type for the redirects it refuses
+}
+
+func isTransient(err error) bool {
+	if isFinal(err) {
+		return false
+	}
+	if _, ok := errors.AsType[*unreachableError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*damageError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return true // our own disk
+	}
+	for _, known := range []error{context.DeadlineExceeded, context.Canceled, io.EOF, io.ErrUnexpectedEOF, errBadPack} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// isRefusal says that a server is there and answers, and does not give what was asked for: servers may hand out only what
+// their references name. How they say so differs, so that everything that is not a failure to answer counts.
 func isRefusal(err error) bool {
-	var unexpected *plumbing.UnexpectedError
-	var status *githttp.Err
-	return !errors.Is(err, context.DeadlineExceeded) && reason(err) == source.Unavailable &&
-		!errors.As(err, &unexpected) && !errors.As(err, &status) && !errors.Is(err, packfile.ErrEmptyPackfile)
-}
-
-// sanitizedError hides user information in the text of its cause.
-type sanitizedError struct {
-	text  string
-	cause error
-}
-
-// Error is the text without user information.
-func (e *sanitizedError) Error() string { return e.text }
-
-// Unwrap gives the cause.
-func (e *sanitizedError) Unwrap() error { return e.cause }
-
-func sanitized(repoURL string, err error) error {
-	parsed, parseErr := url.Parse(repoURL)
-	if parseErr != nil || parsed.User == nil {
-		return err
+	if errors.Is(err, transport.ErrEmptyUploadPackRequest) {
+		return true
 	}
-	text := strings.ReplaceAll(err.Error(), parsed.User.String()+"@", "")
-	if password, ok := parsed.User.Password(); ok && password != "" {
-		text = strings.ReplaceAll(text, password, "******")
+	if _, ok := errors.AsType[*githttp.Err](bare(err)); ok || strings.Contains(err.Error(), "EOF") {
+		return false
 	}
-	return &sanitizedError{text: text, cause: err}
+	reason, _ := classify(err)
+	return reason == source.Invalid && !isFinal(err)
 }

@@ -1,149 +1,143 @@
 package git
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
-
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-// lookup finds an entry, following symbolic links inside the repository.
-func (t *tree) lookup(op, name string) (*node, error) {
+// maxLinks is how many symbolic links one name may lead through, as in Linux.
+const maxLinks = 40
+
+// node is an entry that was found, and the tree it was found in: this one or a submodule's.
+type node struct {
+	entry
+	tree *tree
+	// path from the root of that tree, without links.
+	path string
+}
+
+// lookup finds what a name stands for. The last part may be a link that is itself asked for.
+func (t *tree) lookup(op, name string, follow bool) (*node, error) {
 	if !fs.ValidPath(name) {
-		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return nil, inPath(op, name, fs.ErrInvalid)
 	}
-	n, err := t.walk(name, maxLinks)
+	n, err := t.walk(name, follow)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+		return nil, inPath(op, name, err)
 	}
 	return n, nil
 }
 
-// walk goes down from the root part by part. A link restarts the walk at where it leads.
-func (t *tree) walk(name string, links int) (*node, error) {
-	current := &node{name: ".", mode: filemode.Dir, hash: t.root.Hash, dir: t.root, tree: t}
-	if name == "." {
-		return current, nil
-	}
-	parts := strings.Split(name, "/")
-	for i, part := range parts {
-		if current.dir == nil {
-			return nil, fs.ErrNotExist
+// walker goes down a tree part by part.
+type walker struct {
+	tree   *tree
+	trail  []*node  // from the root to where it stands
+	parts  []string // still to go
+	follow bool
+	links  int
+}
+
+func (t *tree) walk(name string, follow bool) (*node, error) {
+	root := &node{entry: entry{name: ".", mode: modeDir, hash: t.root}, tree: t, path: "."}
+	w := &walker{tree: t, trail: []*node{root}, parts: strings.Split(name, "/"), follow: follow}
+	for len(w.parts) > 0 {
+		here := w.here()
+		if here.mode == modeSubmodule {
+			sub, err := t.submodule(here)
+			if err != nil {
+				return nil, err
+			}
+			return sub.walkInto(w.parts, follow)
 		}
-		next, err := current.find(part)
-		if err != nil {
+		if err := w.step(); err != nil {
 			return nil, err
 		}
-		if next.mode == filemode.Submodule {
-			sub := t.submodules[path.Join(parts[:i+1]...)]
-			if sub == nil {
-				return nil, fmt.Errorf("submodule %s is not listed in .gitmodules: %w", path.Join(parts[:i+1]...), fs.ErrNotExist)
+	}
+	return w.here(), nil
+}
+
+// walkInto continues inside a submodule. A link there that leads out of it is an error, also when it would end in the parent.
+func (t *tree) walkInto(parts []string, follow bool) (*node, error) {
+	return t.walk(strings.Join(parts, "/"), follow)
+}
+
+func (w *walker) here() *node { return w.trail[len(w.trail)-1] }
+
+// step takes the next part.
+func (w *walker) step() error {
+	part := w.parts[0]
+	w.parts = w.parts[1:]
+	switch part {
+	case "", ".":
+		return nil
+	case "..":
+		if len(w.trail) == 1 {
+			return source.ErrLinkEscapes // only the target of a link can hold this part
+		}
+		w.trail = w.trail[:len(w.trail)-1]
+		return nil
+	}
+	here := w.here()
+	if here.mode != modeDir {
+		return fs.ErrNotExist
+	}
+	d, err := w.tree.dir(here.hash)
+	if err != nil {
+		return fmt.Errorf("directory %s: %w", here.path, err)
+	}
+	e, ok := d.find(part)
+	if !ok {
+		return fs.ErrNotExist
+	}
+	next := &node{entry: e, tree: w.tree, path: path.Join(here.path, part)}
+	if e.mode == modeSymlink && (w.follow || len(w.parts) > 0) {
+		return w.jump(next)
+	}
+	w.trail = append(w.trail, next)
+	return nil
+}
+
+// jump puts the target of a link before what is still to go.
+func (w *walker) jump(link *node) error {
+	if w.links++; w.links > maxLinks {
+		return fmt.Errorf("link %s: %w", link.path, source.ErrLinkLoop)
+	}
+	data, err := w.tree.object(link.hash, maxLinkBytes)
+	if err != nil {
+		return fmt.Errorf("link %s: %w", link.path, err)
+	}
+	target := string(data)
+	// Beyond the root is told here, where the link is known, and not when the walk arrives there.
+	if path.IsAbs(target) || escapes(path.Dir(link.path), target) {
+		return fmt.Errorf("link %s to %s: %w", link.path, target, source.ErrLinkEscapes)
+	}
+	if target == "" {
+		return fmt.Errorf("link %s: %w", link.path, fs.ErrNotExist)
+	}
+	w.parts = append(strings.Split(target, "/"), w.parts...)
+	return nil
+}
+
+// escapes says whether a relative target climbs above the root, even if it comes back.
+func escapes(from, target string) bool {
+	depth := 0
+	if from != "." {
+		depth = strings.Count(from, "/") + 1
+	}
+	for part := range strings.SplitSeq(target, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
 			}
-			return sub.walk(path.Join(append([]string{"."}, parts[i+1:]...)...), links)
-		}
-		if next.mode == filemode.Symlink {
-			return t.follow(next, parts, i, links)
-		}
-		current = next
-	}
-	return current, nil
-}
-
-// follow continues at the target of a link; it must stay inside the repository.
-func (t *tree) follow(link *node, parts []string, at, links int) (*node, error) {
-	linkName := path.Join(parts[:at+1]...)
-	if links == 0 {
-		return nil, fmt.Errorf("%s: %w", linkName, source.ErrLinkLoop)
-	}
-	target, err := t.blob(link.hash)
-	if err != nil {
-		return nil, err
-	}
-	destination := path.Join(path.Join(parts[:at]...), string(target))
-	if path.IsAbs(string(target)) || !fs.ValidPath(destination) {
-		return nil, fmt.Errorf("%s -> %s: %w", linkName, target, source.ErrLinkEscapes)
-	}
-	return t.walk(path.Join(append([]string{destination}, parts[at+1:]...)...), links-1)
-}
-
-// find is the child of that name.
-func (n *node) find(name string) (*node, error) {
-	for i := range n.dir.Entries {
-		if n.dir.Entries[i].Name == name {
-			return n.tree.child(n.dir.Entries[i])
+		default:
+			depth++
 		}
 	}
-	return nil, fs.ErrNotExist
-}
-
-// child reads what a directory says of one entry; the content of files is not read.
-func (t *tree) child(entry object.TreeEntry) (*node, error) {
-	child := &node{name: entry.Name, mode: entry.Mode, hash: entry.Hash, tree: t}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var err error
-	switch entry.Mode {
-	case filemode.Dir:
-		child.dir, err = object.GetTree(t.store, entry.Hash)
-	case filemode.Submodule:
-		child.dir = &object.Tree{}
-	default:
-		child.size, err = t.store.EncodedObjectSize(entry.Hash)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return child, nil
-}
-
-// openFile is a file that was read whole.
-type openFile struct {
-	*strings.Reader
-	node *node
-}
-
-// Stat tells about the file.
-func (f *openFile) Stat() (fs.FileInfo, error) { return f.node, nil }
-
-// Close does nothing.
-func (f *openFile) Close() error { return nil }
-
-// openDir is a directory with what is left to list.
-type openDir struct {
-	node    *node
-	entries []fs.DirEntry
-}
-
-// Stat tells about the directory.
-func (d *openDir) Stat() (fs.FileInfo, error) { return d.node, nil }
-
-// Read fails: a directory has no bytes.
-func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.node.name, Err: errors.New("is a directory")}
-}
-
-// Close does nothing.
-func (d *openDir) Close() error { return nil }
-
-// ReadDir gives up to n entries, all that are left if n is not positive.
-func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n <= 0 {
-		entries := d.entries
-		d.entries = nil
-		return entries, nil
-	}
-	if len(d.entries) == 0 {
-		return nil, io.EOF
-	}
-	n = min(n, len(d.entries))
-	entries := d.entries[:n]
-	d.entries = d.entries[n:]
-	return entries, nil
+	return false
 }

@@ -2,7 +2,6 @@ package git
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,92 +10,141 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/config"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-// maxSubmoduleDepth bounds submodules of submodules.
-const maxSubmoduleDepth = 10
+const (
+	// maxSubmoduleDepth bounds submodules of submodules.
+	maxSubmoduleDepth = 10
+	// maxModulesBytes bounds .gitmodules.
+	maxModulesBytes = 1 << 20
 
-// fetchSubmodules reads the commits that the tree's submodules are pinned to.
-func (f *Fetcher) fetchSubmodules(ctx context.Context, t *tree, repoURL string, depth int) error {
-	data, err := t.ReadFile(".gitmodules")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	modulesFile = ".gitmodules"
+)
+
+// submodule gives the tree of the commit that a directory is pinned to. The .gitmodules of the same commit says where it is.
+func (t *tree) submodule(at *node) (*tree, error) {
+	t.mu.Lock()
+	known := t.submodules[at.path]
+	t.mu.Unlock()
+	if known != nil {
+		return known, nil
 	}
+	sub, err := t.fetchSubmodule(at)
 	if err != nil {
-		return failure(repoURL, err)
+		return nil, fmt.Errorf("submodule %s: %w", at.path, err)
 	}
-	if depth == maxSubmoduleDepth {
-		return failure(repoURL, fmt.Errorf("submodules are nested more than %d deep", maxSubmoduleDepth))
-	}
-	modules, err := submodules(data, repoURL)
-	if err != nil {
-		return failure(repoURL, err)
-	}
-	t.submodules = map[string]*tree{}
-	for modulePath, moduleURL := range modules {
-		parent, err := t.walk(path.Dir(modulePath), 0)
-		if err != nil || parent.dir == nil {
-			continue
-		}
-		link, err := parent.find(path.Base(modulePath))
-		if err != nil || link.mode != filemode.Submodule {
-			continue
-		}
-		sub, err := f.fetchTree(ctx, moduleURL, link.hash.String(), depth+1)
-		if err != nil {
-			return fmt.Errorf("submodule %s: %w", modulePath, err)
-		}
-		t.submodules[modulePath] = sub
-	}
-	return nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.submodules[at.path] = sub
+	return sub, nil
 }
 
-// submodules reads .gitmodules: the URL for each path. A URL may use no protocol that reads the local disk unless the
-// repository itself lies there.
-func submodules(data []byte, repoURL string) (map[string]string, error) {
+func (t *tree) fetchSubmodule(at *node) (*tree, error) {
+	if t.depth >= maxSubmoduleDepth {
+		return nil, fmt.Errorf("submodules are nested more than %d deep", maxSubmoduleDepth)
+	}
+	urls, err := t.moduleURLs()
+	if err != nil {
+		return nil, err
+	}
+	moduleURL, ok := urls[at.path]
+	if !ok {
+		return nil, fmt.Errorf("%s names no URL for this path", modulesFile)
+	}
+	repoURL, err := submoduleURL(t.repository.url, moduleURL)
+	if err != nil {
+		return nil, err
+	}
+	return t.repository.fetcher.fetchTree(t.ctx, repoURL, at.hash.String(), t.depth+1)
+}
+
+// moduleURLs reads .gitmodules once.
+func (t *tree) moduleURLs() (map[string]string, error) {
+	t.mu.Lock()
+	urls := t.modules
+	t.mu.Unlock()
+	if urls != nil {
+		return urls, nil
+	}
+	n, err := t.walk(modulesFile, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the repository has no %s", modulesFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n.fileMode().Type() != 0 {
+		return nil, fmt.Errorf("%s is not a file", modulesFile)
+	}
+	data, err := t.object(n.hash, maxModulesBytes)
+	if err != nil {
+		return nil, err
+	}
+	if urls, err = parseModules(data); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.modules = urls
+	return urls, nil
+}
+
+// parseModules reads a .gitmodules file: the URL for each path, as it is written.
+func parseModules(data []byte) (map[string]string, error) {
 	modules := config.NewModules()
-	if err := modules.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))); err != nil {
-		return nil, fmt.Errorf(".gitmodules: %w", err)
+	if err := guard(func() error { return modules.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) }); err != nil {
+		return nil, fmt.Errorf("%s: %w", modulesFile, err)
 	}
 	urls := map[string]string{}
-	for name, module := range modules.Submodules {
-		if !fs.ValidPath(module.Path) || module.Path == "." {
-			return nil, fmt.Errorf(".gitmodules: submodule %q has the invalid path %q", name, module.Path)
+	for _, m := range modules.Submodules {
+		at := strings.TrimSuffix(m.Path, "/")
+		if fs.ValidPath(at) && at != "." && m.URL != "" {
+			urls[at] = m.URL
 		}
-		resolved, err := submoduleURL(repoURL, module.URL)
-		if err != nil {
-			return nil, fmt.Errorf(".gitmodules: submodule %q: %w", name, err)
-		}
-		urls[module.Path] = resolved
 	}
 	return urls, nil
 }
 
-// submoduleURL resolves a relative URL against the repository's.
-func submoduleURL(repoURL, moduleURL string) (string, error) {
-	if strings.HasPrefix(moduleURL, "./") || strings.HasPrefix(moduleURL, "../") {
-		base, err := url.Parse(repoURL)
-		if err != nil {
-			return "", fmt.Errorf("relative to a repository URL that cannot be read: %w", err)
+// submoduleURL completes the URL of a submodule, which may be relative to that of its parent, and refuses protocols that
+// would let a repository read what lies on this machine.
+func submoduleURL(parent, module string) (string, error) {
+	if module == "." || module == ".." || strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") {
+		return joinURL(strings.TrimSpace(parent), module)
+	}
+	if strings.HasPrefix(module, "-") || strings.ContainsAny(module, "\x00\n\r") {
+		return "", fmt.Errorf("the URL %q is not allowed", source.Sanitize(module))
+	}
+	scheme, _, found := strings.Cut(module, "://")
+	switch strings.ToLower(scheme) {
+	case "http", "https", "git", "ssh":
+		if found {
+			return module, nil
 		}
-		base.Path = path.Join(base.Path, moduleURL)
-		return base.String(), nil
-	}
-	parsed, err := url.Parse(moduleURL)
-	if err != nil {
-		return "", fmt.Errorf("its URL cannot be read")
-	}
-	_, local := localPath(repoURL)
-	switch parsed.Scheme {
-	case "http", "https", "git":
-		return moduleURL, nil
 	case "file":
-		if local {
-			return moduleURL, nil
+		if found && isLocal(parent) {
+			return module, nil
+		}
+	default:
+		// The short form of SSH: a colon before the first slash.
+		if host, _, colon := strings.Cut(module, ":"); !found && colon && host != "" && !strings.Contains(host, "/") {
+			return module, nil
 		}
 	}
-	return "", fmt.Errorf("the URL %s is not permitted: use http, https or git", source.Sanitize(moduleURL))
+	return "", fmt.Errorf("the URL %s is not allowed: use https, http, git, ssh or a relative URL", source.Sanitize(module))
+}
+
+// joinURL applies a relative URL to the path of another one; host and login stay.
+func joinURL(parent, relative string) (string, error) {
+	u, err := url.Parse(parent)
+	if err != nil || u.Scheme == "" {
+		return "", fmt.Errorf("the URL %s is relative, and that of the parent is not one it can be relative to", relative)
+	}
+	base := path.Join(".", strings.Trim(u.Path, "/"))
+	if escapes(base, relative) {
+		return "", fmt.Errorf("the URL %s climbs out of %s", relative, source.Sanitize(parent))
+	}
+	u.Path, u.RawPath = "/"+path.Join(base, relative), ""
+	return u.String(), nil
 }

@@ -1,157 +1,198 @@
 package git
 
 import (
+	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"path"
-	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-// maxLinks bounds how many symbolic links one name may lead through.
-const maxLinks = 40
+const (
+	// maxDirs is how many directories a tree remembers.
+	maxDirs = 4096
+	// maxLinkBytes bounds the target of a symbolic link; file systems have the same limit.
+	maxLinkBytes = 4096
+)
 
-// tree is one commit as a file tree, read from the object store as it is used.
+var (
+	errIsDir  = errors.New("is a directory")
+	errNotDir = errors.New("not a directory")
+)
+
+// tree is one commit as a file tree. Objects are read when they are asked for, directory by directory.
 type tree struct {
-	store      storer.EncodedObjectStorer
-	root       *object.Tree
-	maxBytes   int64
-	submodules map[string]*tree // by path
+	ctx        context.Context
+	repository *repository
+	commit     plumbing.Hash
+	root       plumbing.Hash
+	depth      int // how many repositories this one is a submodule of
 
-	mu sync.Mutex // go-git reads one pack at a time
+	mu         sync.Mutex
+	store      *store
+	healed     bool
+	dirs       map[plumbing.Hash]dir
+	modules    map[string]string // URL of each submodule by path; nil until the first is needed
+	submodules map[string]*tree
 }
 
-// node is one entry of the tree.
-type node struct {
-	name string
-	mode filemode.FileMode
-	hash plumbing.Hash
-	size int64
-	dir  *object.Tree // set for directories and submodules
-	tree *tree        // the repository that the entry is in
-}
+var (
+	_ source.Tree   = (*tree)(nil)
+	_ fs.ReadLinkFS = (*tree)(nil)
+)
 
-// Name is the last part of the path.
-func (n *node) Name() string { return n.name }
-
-// Size is in bytes; 0 for directories.
-func (n *node) Size() int64 { return n.size }
-
-// Mode has the type and whether the file is executable; nothing is writable.
-func (n *node) Mode() fs.FileMode {
-	switch {
-	case n.dir != nil:
-		return fs.ModeDir | 0o555
-	case n.mode == filemode.Symlink:
-		return fs.ModeSymlink | 0o444
-	case n.mode == filemode.Executable:
-		return 0o555
+// read runs f on the store. When that is damaged or was replaced, it moves to another one and tries once more.
+func (t *tree) read(f func(*store) error) error {
+	for {
+		t.mu.Lock()
+		s, healed := t.store, t.healed
+		t.mu.Unlock()
+		err := f(s)
+		damage, ok := errors.AsType[*damageError](err)
+		if !ok {
+			return err
+		}
+		replaced := errors.Is(damage, errStoreClosed)
+		if healed && !replaced {
+			return err
+		}
+		next, err := t.repository.heal(t.ctx, s, t.commit)
+		if err != nil {
+			return failure(t.repository.url, errors.Join(damage, err))
+		}
+		t.mu.Lock()
+		t.store, t.healed = next, t.healed || !replaced
+		t.mu.Unlock()
 	}
-	return 0o444
 }
 
-// ModTime is zero: Git does not record it.
-func (n *node) ModTime() time.Time { return time.Time{} }
+func (t *tree) rootHash() (root plumbing.Hash, err error) {
+	err = t.read(func(s *store) error {
+		root, err = s.root(t.commit, t.maxFileBytes())
+		return err
+	})
+	return root, err
+}
 
-// IsDir tells whether this is a directory or a submodule.
-func (n *node) IsDir() bool { return n.dir != nil }
+func (t *tree) maxFileBytes() int64 { return t.repository.fetcher.options.MaxFileBytes }
 
-// Sys is nil.
-func (n *node) Sys() any { return nil }
+func (t *tree) object(hash plumbing.Hash, limit int64) (data []byte, err error) {
+	err = t.read(func(s *store) error {
+		_, data, err = s.object(hash, limit)
+		return err
+	})
+	return data, err
+}
 
-// Open opens a file or a directory.
+func (t *tree) size(hash plumbing.Hash) (size int64, err error) {
+	err = t.read(func(s *store) error {
+		size, err = s.size(hash)
+		return err
+	})
+	return size, err
+}
+
+// dir reads one directory and remembers it.
+func (t *tree) dir(hash plumbing.Hash) (dir, error) {
+	t.mu.Lock()
+	d, ok := t.dirs[hash]
+	t.mu.Unlock()
+	if ok {
+		return d, nil
+	}
+	data, err := t.object(hash, t.maxFileBytes())
+	if err != nil {
+		return nil, err
+	}
+	if d, err = parseDir(data); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.dirs) >= maxDirs {
+		clear(t.dirs)
+	}
+	t.dirs[hash] = d
+	return d, nil
+}
+
+// Open implements [fs.FS]. The content of a file is read with its first byte.
 func (t *tree) Open(name string) (fs.File, error) {
-	n, err := t.lookup("open", name)
+	n, err := t.lookup("open", name, true)
 	if err != nil {
 		return nil, err
 	}
-	if n.dir != nil {
-		entries, err := t.ReadDir(name)
-		return &openDir{node: n, entries: entries}, err
-	}
-	data, err := t.ReadFile(name)
+	return &file{node: n, path: name}, nil
+}
+
+// Stat implements [fs.StatFS].
+func (t *tree) Stat(name string) (fs.FileInfo, error) { return t.stat("stat", name, true) }
+
+// Lstat implements [fs.ReadLinkFS].
+func (t *tree) Lstat(name string) (fs.FileInfo, error) { return t.stat("lstat", name, false) }
+
+func (t *tree) stat(op, name string, follow bool) (fs.FileInfo, error) {
+	n, err := t.lookup(op, name, follow)
 	if err != nil {
 		return nil, err
 	}
-	return &openFile{node: n, Reader: strings.NewReader(string(data))}, nil
+	info, err := n.Info()
+	return info, inPath(op, name, err)
 }
 
-// Stat tells about a file or directory without reading it.
-func (t *tree) Stat(name string) (fs.FileInfo, error) {
-	return t.lookup("stat", name)
+// ReadLink implements [fs.ReadLinkFS].
+func (t *tree) ReadLink(name string) (string, error) {
+	n, err := t.lookup("readlink", name, false)
+	if err != nil {
+		return "", err
+	}
+	if n.mode != modeSymlink {
+		return "", inPath("readlink", name, fs.ErrInvalid)
+	}
+	target, err := n.tree.object(n.hash, maxLinkBytes)
+	return string(target), inPath("readlink", name, err)
 }
 
-// Hash is the id of the content.
+// ReadFile implements [fs.ReadFileFS].
+func (t *tree) ReadFile(name string) ([]byte, error) {
+	n, err := t.lookup("read", name, true)
+	if err != nil {
+		return nil, err
+	}
+	data, err := n.content(name)
+	return data, inPath("read", name, err)
+}
+
+// ReadDir implements [fs.ReadDirFS]; the entries are in the order of their names.
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	n, err := t.lookup("readdir", name, true)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := n.list()
+	return entries, inPath("readdir", name, err)
+}
+
+// Hash implements [source.Tree].
 func (t *tree) Hash(name string) (string, error) {
-	n, err := t.lookup("hash", name)
+	n, err := t.lookup("hash", name, true)
 	if err != nil {
 		return "", err
 	}
 	return n.hash.String(), nil
 }
 
-// ReadFile reads a whole file, unless it is larger than the limit.
-func (t *tree) ReadFile(name string) ([]byte, error) {
-	n, err := t.lookup("read", name)
-	if err != nil {
-		return nil, err
+// inPath adds the name that the caller used; errors about repositories, which are not about a name, stay as they are below it.
+func inPath(op, name string, err error) error {
+	if err == nil {
+		return nil
 	}
-	if n.dir != nil {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+	if large, ok := errors.AsType[*source.FileSizeError](err); ok && strings.HasPrefix(large.Name, "object ") {
+		err = &source.FileSizeError{Name: name, Size: large.Size, Limit: large.Limit}
 	}
-	if limit := t.maxBytes; n.size > limit {
-		return nil, &source.FileSizeError{Name: name, Size: n.size, Limit: limit}
-	}
-	return n.tree.blob(n.hash)
-}
-
-// ReadDir lists a directory, sorted by name.
-func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	n, err := t.lookup("readdir", name)
-	if err != nil {
-		return nil, err
-	}
-	if n.dir == nil {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
-	}
-	entries := make([]fs.DirEntry, 0, len(n.dir.Entries))
-	for i := range n.dir.Entries {
-		entry := n.dir.Entries[i]
-		if !fs.ValidPath(entry.Name) || strings.Contains(entry.Name, "/") || entry.Name == "." {
-			continue
-		}
-		child, err := n.tree.child(entry)
-		if err != nil {
-			return nil, &fs.PathError{Op: "readdir", Path: path.Join(name, entry.Name), Err: err}
-		}
-		entries = append(entries, fs.FileInfoToDirEntry(child))
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	return entries, nil
-}
-
-// blob reads an object.
-func (t *tree) blob(hash plumbing.Hash) ([]byte, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	blob, err := object.GetBlob(t.store, hash)
-	if err != nil {
-		return nil, err
-	}
-	reader, err := blob.Reader()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = reader.Close() }()
-	return io.ReadAll(io.LimitReader(reader, t.maxBytes))
+	return &fs.PathError{Op: op, Path: name, Err: err}
 }

@@ -1,0 +1,299 @@
+package git
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	gitgit "github.com/go-git/go-git/v5/plumbing/transport/git"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"github.com/tiphys-io/tiphys/internal/source"
+)
+
+const (
+	maxRedirects = 5
+	// maxRefsBytes bounds a list of references; a million of them fit.
+	maxRefsBytes = 128 << 20
+	// maxErrorBytes bounds the page that comes with an error.
+	maxErrorBytes = 1 << 20
+	// gitPort is where git:// is served.
+	gitPort = 9418
+)
+
+// request says what to fetch.
+type request struct {
+	// want is a commit, or an annotated tag. Ignored if everything is set.
+	want plumbing.Hash
+	// everything asks for all branches and tags with their history.
+	everything bool
+	// haves are commits the receiving store has, shallows those of them without their parents.
+	haves, shallows []plumbing.Hash
+}
+
+// upstream is where the objects of a repository come from.
+type upstream interface {
+	// list gives the references in the order of their names, HEAD first.
+	list(ctx context.Context) ([]ref, error)
+	// receive adds what is asked for to a store, and remembers it there.
+	receive(ctx context.Context, ask request, into *store) error
+}
+
+// network is a repository behind http, https or git.
+type network struct {
+	endpoint transport.Endpoint
+	client   transport.Transport
+	auth     transport.AuthMethod
+	timeout  time.Duration
+	maxBytes int64
+}
+
+// newHTTPClient makes the client that all repositories share. It follows few redirects and reads no more of a list or an error
+// page than is sensible; deadlines come with the context of each request.
+func newHTTPClient(timeout time.Duration) transport.Transport {
+	dialer := &net.Dialer{Timeout: min(timeout, 30*time.Second), KeepAlive: 30 * time.Second}
+	return githttp.NewClient(&http.Client{
+		Transport: &cappedTransport{next: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: min(timeout, 30*time.Second), MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
+		}},
+		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}
+			}
+			return nil
+		},
+	})
+}
+
+// cappedTransport bounds all answers but packs, which are bounded as they are written.
+type cappedTransport struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t *cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case response.StatusCode >= 300:
+		response.Body = &cappedBody{ReadCloser: response.Body, left: maxErrorBytes}
+	case r.Method == http.MethodGet:
+		response.Body = &cappedBody{ReadCloser: response.Body, left: maxRefsBytes}
+	}
+	return response, nil
+}
+
+type cappedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+// Read fails beyond the limit.
+func (b *cappedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("list of references: %w", errTooLarge)
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// newNetwork prepares a connection. User information moves from the URL to the login, so that no error can repeat it.
+func newNetwork(repoURL string, httpClient transport.Transport, o Options) (*network, error) {
+	endpoint, err := transport.NewEndpoint(strings.TrimSpace(repoURL))
+	if err != nil {
+		return nil, &invalidError{"its URL cannot be parsed: special characters in user information must be percent-encoded"}
+	}
+	n := &network{endpoint: *endpoint, timeout: o.Timeout, maxBytes: o.MaxPackBytes}
+	switch endpoint.Protocol {
+	case "http", "https":
+		n.client = httpClient
+		if endpoint.User != "" || endpoint.Password != "" {
+			n.auth = &githttp.BasicAuth{Username: endpoint.User, Password: endpoint.Password}
+		}
+	case "git":
+		n.client = gitgit.DefaultClient
+		n.endpoint.Port = cmp.Or(endpoint.Port, gitPort)
+	default:
+		return nil, &invalidError{fmt.Sprintf("protocol %q is not supported: use https, http, git or file", endpoint.Protocol)}
+	}
+	if endpoint.Host == "" {
+		return nil, &invalidError{"its URL names no host"}
+	}
+	n.endpoint.User, n.endpoint.Password = "", ""
+	return n, nil
+}
+
+// list implements upstream.
+func (n *network) list(ctx context.Context) ([]ref, error) {
+	patience := newPatience(ctx, n.timeout)
+	defer patience.end()
+	session, refs, err := n.open(patience.ctx)
+	if err != nil {
+		return nil, patience.explain(err)
+	}
+	_ = session.Close() // The list is complete.
+	return collect(refs), nil
+}
+
+// open starts a conversation; the caller closes it.
+func (n *network) open(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
+	type opened struct {
+		session transport.UploadPackSession
+		err     error
+	}
+	// git:// dials without a context, and would hold on to the caller longer than it wants to wait.
+	result := make(chan opened)
+	endpoint := n.endpoint // a redirect changes it
+	go func() {
+		session, err := n.client.NewUploadPackSession(&endpoint, n.auth)
+		select {
+		case result <- opened{session, err}:
+		case <-ctx.Done():
+			if err == nil {
+				_ = session.Close() // Nobody waits for it any more.
+			}
+		}
+	}()
+	var o opened
+	select {
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case o = <-result:
+	}
+	if o.err != nil {
+		return nil, nil, o.err
+	}
+	refs, err := o.session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		_ = o.session.Close() // What failed first says more.
+		return nil, nil, err
+	}
+	return o.session, refs, nil
+}
+
+// collect sorts what a server advertises, and peels annotated tags.
+func collect(advertised *packp.AdvRefs) []ref {
+	refs := make([]ref, 0, len(advertised.References)+1)
+	for name, hash := range advertised.References {
+		r := ref{name: name, commit: hash, object: hash}
+		if peeled, ok := advertised.Peeled[name]; ok {
+			r.commit = peeled
+		}
+		refs = append(refs, r)
+	}
+	slices.SortFunc(refs, func(a, b ref) int { return strings.Compare(a.name, b.name) })
+	if advertised.Head != nil {
+		refs = slices.Insert(refs, 0, ref{name: "HEAD", commit: *advertised.Head, object: *advertised.Head})
+	}
+	return refs
+}
+
+// receive implements upstream.
+func (n *network) receive(ctx context.Context, ask request, into *store) error {
+	patience := newPatience(ctx, n.timeout)
+	defer patience.end()
+	session, advertised, err := n.open(patience.ctx)
+	if err != nil {
+		return patience.explain(err)
+	}
+	defer func() { _ = session.Close() }() // The pack is complete or has failed by then.
+	upload, tips, err := n.compose(ask, advertised)
+	if err != nil {
+		return err
+	}
+	response, err := session.UploadPack(patience.ctx, upload)
+	if err != nil {
+		return patience.explain(err)
+	}
+	defer func() { _ = response.Close() }()
+	if err := into.add(patience.ctx, demultiplex(upload.Capabilities, patience.reader(response)), n.maxBytes); err != nil {
+		return patience.explain(err)
+	}
+	return into.keep(tips...)
+}
+
+// compose writes the request for a pack, and says what will be complete once it is received.
+func (n *network) compose(ask request, advertised *packp.AdvRefs) (*packp.UploadPackRequest, []tip, error) {
+	upload := packp.NewUploadPackRequestFromCapabilities(advertised.Capabilities)
+	set := []capability.Capability{}
+	if advertised.Capabilities.Supports(capability.NoProgress) {
+		set = append(set, capability.NoProgress)
+	}
+	shallow := advertised.Capabilities.Supports(capability.Shallow) && !ask.everything
+	if shallow {
+		set = append(set, capability.Shallow)
+		upload.Depth = packp.DepthCommits(1)
+	}
+	if needsMultiACK(n.endpoint.Host) {
+		set = append(set, capability.MultiACK)
+	} else if shallow || len(ask.shallows) == 0 {
+		upload.Haves, upload.Shallows = ask.haves, ask.shallows
+	}
+	for _, c := range set {
+		if err := upload.Capabilities.Set(c); err != nil {
+			return nil, nil, err
+		}
+	}
+	refs := collect(advertised)
+	if !ask.everything {
+		upload.Wants = []plumbing.Hash{advertisedAs(refs, ask.want)}
+		return upload, []tip{{hash: ask.want, shallow: shallow}}, nil
+	}
+	var tips []tip
+	for _, r := range refs {
+		if !strings.HasPrefix(r.name, "refs/heads/") && !strings.HasPrefix(r.name, tagsPrefix) {
+			continue
+		}
+		if !slices.Contains(upload.Wants, r.object) {
+			upload.Wants = append(upload.Wants, r.object)
+			tips = append(tips, tip{hash: r.commit})
+		}
+	}
+	if len(upload.Wants) == 0 {
+		return nil, nil, &source.RevisionError{Revision: ask.want.String(), Detail: "the repository has neither branches nor tags"}
+	}
+	return upload, tips, nil
+}
+
+// needsMultiACK names the servers that answer only clients which claim this capability (Azure DevOps). A request that is
+// complete in one message, as ours are, gets the same answer with it, as long as it offers no commits to build on.
+func needsMultiACK(host string) bool {
+	return host == "dev.azure.com" || host == "ssh.dev.azure.com" || strings.HasSuffix(host, ".visualstudio.com")
+}
+
+// advertisedAs gives the tag for a commit that only an annotated tag leads to: servers know the tag by its own id.
+func advertisedAs(refs []ref, want plumbing.Hash) plumbing.Hash {
+	found := want
+	for _, r := range refs {
+		if r.object == want {
+			return want
+		}
+		if r.commit == want {
+			found = r.object
+		}
+	}
+	return found
+}
+
+func demultiplex(c *capability.List, r io.Reader) io.Reader {
+	switch {
+	case c.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, r)
+	case c.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, r)
+	}
+	return r
+}
