@@ -1,0 +1,111 @@
+package application
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/resource"
+)
+
+var backoff = Backoff{Base: 2 * time.Second, Factor: 3, Cap: 300 * time.Second}
+
+func automatedApp(change func(*argov1.Application)) *argov1.Application {
+	yes := true
+	app := &argov1.Application{Spec: argov1.ApplicationSpec{
+		Source:     &argov1.ApplicationSource{RepoURL: "https://example.com/x", Path: "app"},
+		SyncPolicy: &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &yes}},
+	}}
+	if change != nil {
+		change(app)
+	}
+	return app
+}
+
+// ended records an operation on revision "r1" that ended 10 s before now.
+func ended(phase argov1.OperationPhase, heals int64) func(*argov1.Application) {
+	return func(app *argov1.Application) {
+		finished := metav1.NewTime(time.Unix(990, 0))
+		app.Status.OperationState = &argov1.OperationState{
+			Phase: phase, Message: "why", FinishedAt: &finished,
+			Operation:  argov1.Operation{Sync: &argov1.SyncOperation{SelfHealAttemptsCount: heals}},
+			SyncResult: &argov1.SyncOperationResult{Revision: "r1", Source: *app.Spec.Source},
+		}
+	}
+}
+
+func outOfSync(rows ...refresh.Row) *refresh.Comparison {
+	return &refresh.Comparison{Status: argov1.SyncStatusOutOfSync, Rows: rows}
+}
+
+func TestDecide(t *testing.T) {
+	live := &unstructured.Unstructured{Object: map[string]any{"kind": "ConfigMap", "apiVersion": "v1"}}
+	changed := refresh.Row{Key: resource.Key{Kind: "ConfigMap", Name: "a"}, Target: live, Live: live, Status: argov1.SyncStatusOutOfSync}
+	gone := refresh.Row{Key: resource.Key{Kind: "ConfigMap", Name: "b"}, Live: live, SelfReferenced: true, Status: argov1.SyncStatusOutOfSync}
+	no := false
+	for _, tc := range []struct {
+		reason     string
+		app        *argov1.Application
+		comparison *refresh.Comparison
+		revision   string
+		operates   bool
+		refusal    string
+		wait       time.Duration
+		heals      int64
+	}{
+		{reason: "a first difference is synced", app: automatedApp(nil), comparison: outOfSync(changed), operates: true},
+		{reason: "manual applications are left alone", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy = nil }), comparison: outOfSync(changed)},
+		{reason: "enabled=false switches it off", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy.Automated.Enabled = &no }), comparison: outOfSync(changed)},
+		{reason: "Unknown is no difference", app: automatedApp(nil), comparison: &refresh.Comparison{Status: argov1.SyncStatusUnknown}},
+		{reason: "an operation is under way", app: automatedApp(func(a *argov1.Application) { a.Operation = &argov1.Operation{} }), comparison: outOfSync(changed)},
+		{reason: "without prune, what only requires pruning is no reason", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy.Automated.Prune = &no }), comparison: outOfSync(gone)},
+		{reason: "everything would be deleted", app: automatedApp(nil), comparison: outOfSync(gone), refusal: "Skipping sync attempt to [r1]: auto-sync will wipe out all resources"},
+		{reason: "a failed revision is not tried again", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why"},
+		{reason: "a new revision is", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), revision: "r2", operates: true},
+		{reason: "a drift is healed", app: automatedApp(ended(argov1.OperationSucceeded, 0)), comparison: outOfSync(changed), operates: true, heals: 1},
+		{reason: "the back-off of the third heal is not over", app: automatedApp(ended(argov1.OperationSucceeded, 3)), comparison: outOfSync(changed), wait: 8 * time.Second},
+		{reason: "without selfHeal a drift is shown only", app: automatedApp(func(a *argov1.Application) {
+			ended(argov1.OperationSucceeded, 0)(a)
+			a.Spec.SyncPolicy.Automated.SelfHeal = &no
+		}), comparison: outOfSync(changed)},
+	} {
+		revision := "r1"
+		if tc.revision != "" {
+			revision = tc.revision
+		}
+		d := decide(tc.app, tc.comparison, []string{revision}, backoff, time.Unix(1000, 0))
+		if (d.operation != nil) != tc.operates || d.refusal != tc.refusal || d.wait != tc.wait {
+			t.Errorf("%s: %+v", tc.reason, d)
+			continue
+		}
+		if d.operation == nil {
+			continue
+		}
+		if d.operation.Sync.SelfHealAttemptsCount != tc.heals || (tc.heals > 0) != (len(d.operation.Sync.Resources) > 0) || d.operation.Sync.Revision != revision {
+			t.Errorf("%s: operation %+v", tc.reason, d.operation.Sync)
+		}
+	}
+}
+
+func TestHealBackoff(t *testing.T) {
+	want := []time.Duration{0, 2, 6, 18, 54, 162, 300, 300}
+	for attempts, seconds := range want {
+		if got := healBackoff(backoff, int64(attempts)); got != seconds*time.Second {
+			t.Errorf("after %d heals the back-off is %s, want %d s (contract 2.9)", attempts, got, seconds)
+		}
+	}
+}
+
+func TestRetryAt(t *testing.T) {
+	finished := metav1.NewTime(time.Unix(0, 0))
+	for retries, seconds := range []int64{5, 10, 20, 40, 80, 160, 180} {
+		state := &argov1.OperationState{FinishedAt: &finished, RetryCount: int64(retries)}
+		if got := retryAt(state).Unix(); got != seconds {
+			t.Errorf("retry %d is due after %d s, want %d (contract 2.11)", retries, got, seconds)
+		}
+	}
+}

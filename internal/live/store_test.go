@@ -1,0 +1,73 @@
+package live
+
+import (
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/tracking"
+)
+
+func object(t *testing.T, name, version, instance string) *unstructured.Unstructured {
+	t.Helper()
+	obj := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
+	obj.SetName(name)
+	obj.SetNamespace("ns")
+	obj.SetResourceVersion(version)
+	if instance != "" {
+		if err := (tracking.Tracker{}).Mark(obj, instance, "ns"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return obj
+}
+
+func key(name string) resource.Key {
+	return resource.Key{Kind: "ConfigMap", Namespace: "ns", Name: name}
+}
+
+func TestStore(t *testing.T) {
+	var changes []Change
+	s := NewStore(tracking.Tracker{}, func(c Change) { changes = append(changes, c) })
+	expect := func(reason string, instances ...string) {
+		t.Helper()
+		var got []string
+		for _, c := range changes {
+			got = append(got, c.Instance+":"+c.Key.Name)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, instances) {
+			t.Errorf("%s: told %v, want %v", reason, got, instances)
+		}
+		changes = nil
+	}
+	s.Put(object(t, "mine", "5", "app"))
+	expect("a tracked object concerns its application", "app:mine")
+	s.Put(object(t, "mine", "5", "app"))
+	expect("the same version again is no news")
+	s.Put(object(t, "mine", "4", ""))
+	expect("an older version is ignored")
+	s.Put(object(t, "other", "6", ""))
+	expect("an untracked object concerns nobody")
+	s.Want("app", []resource.Key{key("other"), key("absent")})
+	if objects, missing := s.Snapshot("app"); len(objects) != 1 || !slices.Equal(missing, []resource.Key{key("other")}) {
+		t.Errorf("a wanted object whose content was not kept has to be read: %v, %v", objects, missing)
+	}
+	s.Put(object(t, "other", "7", "thief"))
+	expect("a wanted object concerns who wants it and who tracks it", "app:other", "thief:other")
+	if objects, missing := s.Snapshot("app"); len(objects) != 2 || len(missing) != 0 {
+		t.Errorf("now both are known: %v, %v", objects, missing)
+	}
+	s.Delete(key("mine"), "4")
+	expect("a deletion that is older than what is known is ignored")
+	s.Delete(key("mine"), "8")
+	expect("a deletion concerns its application", "app:mine")
+	s.Replace(schema.GroupKind{Kind: "ConfigMap"}, []*unstructured.Unstructured{object(t, "new", "9", "app")})
+	expect("a list deletes what it lacks", "app:new", "app:other", "thief:other")
+	if objects, _ := s.Snapshot("thief"); len(objects) != 0 {
+		t.Errorf("what is gone is still there: %v", objects)
+	}
+}
