@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,9 +27,7 @@ func altered(server *fixture.GitServer, kind string, change func([]byte) []byte)
 		r.Header.Set("Altered", "1")
 		answer := httptest.NewRecorder()
 		server.ServeHTTP(answer, r)
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(change(answer.Body.Bytes()))
 		return true

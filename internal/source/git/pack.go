@@ -152,7 +152,7 @@ func (x *indexer) scan() error {
 	}
 	number := len(x.entries)
 	entry := packEntry{offset: header.Offset, kind: header.Type}
-	var into io.Writer = io.Discard
+	into := io.Discard
 	hasher := plumbing.NewHasher(header.Type, header.Length)
 	switch header.Type {
 	case plumbing.OFSDeltaObject:

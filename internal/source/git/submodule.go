@@ -116,23 +116,26 @@ func submoduleURL(parent, module string) (string, error) {
 	if strings.HasPrefix(module, "-") || strings.ContainsAny(module, "\x00\n\r") {
 		return "", fmt.Errorf("the URL %q is not allowed", source.Sanitize(module))
 	}
-	scheme, _, found := strings.Cut(module, "://")
-	switch strings.ToLower(scheme) {
-	case "http", "https", "git", "ssh":
-		if found {
-			return module, nil
-		}
-	case "file":
-		if found && isLocal(parent) {
-			return module, nil
-		}
-	default:
-		// The short form of SSH: a colon before the first slash.
-		if host, _, colon := strings.Cut(module, ":"); !found && colon && host != "" && !strings.Contains(host, "/") {
-			return module, nil
-		}
+	if permittedProtocol(parent, module) {
+		return module, nil
 	}
 	return "", fmt.Errorf("the URL %s is not allowed: use https, http, git, ssh or a relative URL", source.Sanitize(module))
+}
+
+// permittedProtocol tells whether a submodule may be read by the protocol of its URL.
+func permittedProtocol(parent, module string) bool {
+	scheme, _, found := strings.Cut(module, "://")
+	if !found { // the short form of SSH: a colon before the first slash
+		host, _, colon := strings.Cut(module, ":")
+		return colon && host != "" && !strings.Contains(host, "/")
+	}
+	switch strings.ToLower(scheme) {
+	case "http", "https", "git", "ssh":
+		return true
+	case "file":
+		return isLocal(parent)
+	}
+	return false
 }
 
 // joinURL applies a relative URL to the path of another one; host and login stay.
