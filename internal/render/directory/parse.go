@@ -32,6 +32,9 @@ func parse(name string, data []byte) ([]*unstructured.Unstructured, error) {
 		if err := decoder.Decode(&value); err != nil {
 			return nil, fmt.Errorf("%s: failed to unmarshal manifest: %w", name, err)
 		}
+		if decoder.More() {
+			return nil, fmt.Errorf("Found multiple objects in %q. Only single objects are allowed in JSON files.", path.Base(name)) //nolint:revive,staticcheck // the recorded text
+		}
 		return objectsOf(name, value)
 	}
 	var objects []*unstructured.Unstructured
@@ -45,7 +48,7 @@ func parse(name string, data []byte) ([]*unstructured.Unstructured, error) {
 			err = decoder.Decode(&value)
 		}
 		if err != nil {
-			if !looksLikeManifest(data) {
+			if len(objects) == 0 && !looksLikeManifest(data) {
 				return nil, nil
 			}
 			return nil, fmt.Errorf("%s: document %d: failed to unmarshal manifest: %s", name, i+1, inFile(err, doc.line))
@@ -55,7 +58,7 @@ func parse(name string, data []byte) ([]*unstructured.Unstructured, error) {
 		}
 		found, err := objectsOf(where, value)
 		if err != nil {
-			if !looksLikeManifest(data) {
+			if len(objects) == 0 && !looksLikeManifest(data) {
 				return nil, nil
 			}
 			return nil, err
