@@ -1,4 +1,18 @@
 // Package plan decides what a running sync does next, from the comparison, the results so far and what is observed now.
+//
+// # Decisions
+//
+// Nothing is remembered here: all that is known of the past are the rows in the operation state, so that a new process goes
+// on where the last one died.
+//
+// A task is begun before it is done: its row is written without a status first. Whoever finds such a row afterwards knows
+// that the process died in between and does the same wave again, which changes nothing where it was done already. Without
+// that mark a hook which was created just before the end could not be told from one that an earlier sync left behind, and
+// would run twice.
+//
+// The dry run of a sync is the one of `kubectl apply --dry-run=client`, as in the original: it finds what can be known
+// without asking for a change (no name, unknown kind, forbidden by the project) and covers all waves at once. What only the
+// API server can refuse is refused when its wave is applied.
 package plan
 
 import (
@@ -16,12 +30,30 @@ type Object struct {
 	Target *unstructured.Unstructured
 	// Live is the object as it stands in the cluster; nil when it is missing.
 	Live *unstructured.Unstructured
-	// Modified tells that target and live differ, or that one is missing.
+	// Modified tells that applying Target would change Live, or that one is missing.
 	Modified bool
 	// SelfReferenced tells that the tracking mark of Live names Live itself: only such an object may be pruned (contract 3.1).
 	SelfReferenced bool
-	// Rejected says why the object may not be synced: its kind is unknown or the project forbids it. Empty when it may.
-	Rejected string
+	// Rejected says why the object may not be synced; zero when it may.
+	Rejected Rejection
+	// Occupants names what of others still lives in Live, a Namespace; empty for an object that may be deleted.
+	Occupants string
+}
+
+// Rejection says why an object may not be synced: its kind is unknown or the project forbids it.
+type Rejection struct {
+	// Reason stands in the message of the operation.
+	Reason string
+	// Message stands in the row of the object.
+	Message string
+}
+
+// Namespace is the destination namespace, as far as the option CreateNamespace is concerned (contract 2.8).
+type Namespace struct {
+	// Live is the namespace as it stands in the cluster; nil when it is missing.
+	Live *unstructured.Unstructured
+	// Metadata is what spec.syncPolicy.managedNamespaceMetadata wants; nil when nothing is managed.
+	Metadata *argov1.ManagedNamespaceMetadata
 }
 
 // Options are what the operation asks for (contract 1.6 and 2.7), all of it from operation.sync, nothing from the spec.
@@ -31,8 +63,12 @@ type Options struct {
 	Force       bool
 	SyncOptions argov1.SyncOptions
 	Resources   []argov1.SyncOperationResource
-	// StartedAt dates approvals.
+	// WithoutHooks is the strategy apply.
+	WithoutHooks bool
+	// StartedAt dates approvals and names the hooks that ask for a generated name.
 	StartedAt time.Time
+	// Revision is the resolved revision, of the first source if there are several; it names such hooks too.
+	Revision string
 	// Approved is the time of the deletion-approved annotation, zero when there is none.
 	Approved time.Time
 	// Namespace is the destination namespace of the application.
@@ -41,20 +77,17 @@ type Options struct {
 
 // Input is all that Next looks at.
 type Input struct {
-	Options Options
-	Objects []Object
+	Options   Options
+	Objects   []Object
+	Namespace Namespace
 	// Results are the rows recorded so far in status.operationState.syncResult.
 	Results argov1.ResourceResults
 	// Phase is that of the operation state: Running or Terminating.
 	Phase argov1.OperationPhase
 	// Message is the operation's message so far.
 	Message string
-	// Validated tells that the dry run of this operation passed; rows in Results say the same.
-	Validated bool
 	// Health assesses a live object; ok is false when there is no opinion about its kind.
 	Health func(obj *unstructured.Unstructured) (code argov1.HealthStatusCode, message string, ok bool)
-	// NamespaceExists tells that the destination namespace is there (contract 2.8).
-	NamespaceExists bool
 }
 
 // Verb is what an Action does to the cluster.
@@ -62,9 +95,10 @@ type Verb string
 
 // The verbs of an Action.
 const (
-	DryRun Verb = "dry-run" // validate the task on the server without changing anything
-	Apply  Verb = "apply"   // server-side apply, or replace and create as the options of the task say
-	Prune  Verb = "prune"   // delete an object that the revision lacks
+	Apply       Verb = "apply"        // server-side apply, or replace and create as the options of the task say
+	Prune       Verb = "prune"        // delete an object that the revision lacks
+	DeleteHook  Verb = "delete-hook"  // take the finalizer off a hook and delete it
+	ReleaseHook Verb = "release-hook" // take the finalizer off a hook that has ended
 )
 
 // Task is what a sync has to do with one object in one phase.
@@ -74,13 +108,27 @@ type Task struct {
 	Wave   int
 	Target *unstructured.Unstructured // nil for a prune
 	Live   *unstructured.Unstructured // nil when missing
-	// Force, Replace, ServerSideApply and Propagation are the options of 2.7, resolved for this object.
+	// HookType is the type under which a hook runs in Phase; empty for an object that is no hook.
+	HookType argov1.HookType
+	// RowNamespace is the namespace in the row of the task: cluster-scoped objects show the destination (contract B 5).
+	RowNamespace string
+	// Force, Replace, ServerSideApply, Migrate and Propagation are the options of 2.7, resolved for this object.
 	Force           bool
 	Replace         bool
 	ServerSideApply bool
+	Migrate         bool
 	Propagation     string // foreground, background or orphan
 	Modified        bool
-	Rejected        string
+	Rejected        Rejection
+	Occupants       string
+}
+
+// IsHook tells whether the task runs a hook.
+func (t Task) IsHook() bool { return t.HookType != "" }
+
+// Unchanged tells whether an apply of the task would write what stands there already.
+func (t Task) Unchanged() bool {
+	return t.Target != nil && t.Live != nil && !t.Modified && !t.Replace && !t.IsHook()
 }
 
 // Action is one call to make.
@@ -105,11 +153,13 @@ type Step struct {
 	Results argov1.ResourceResults
 	// Groups are done one after the other; the actions of one group at the same time. Empty when there is nothing to do now.
 	Groups [][]Action
+	// Waiting are the objects that Message waits for; empty when it waits for none.
+	Waiting []*unstructured.Unstructured
 	// Pause tells that the wave that these groups end is not the last: wait for the wave delay before the next step.
 	Pause bool
-}
+	// Final tells that the sync is over when these groups are done without an error.
+	Final bool
 
-// Validates tells whether the step is the dry run that comes before anything else.
-func (s Step) Validates() bool {
-	return len(s.Groups) > 0 && (len(s.Groups[0]) == 0 || s.Groups[0][0].Verb == DryRun)
+	// gone are begun prunes whose objects are no longer there: an earlier process did them and could not say so.
+	gone []id
 }

@@ -1,159 +1,18 @@
 package plan
 
 import (
-	"errors"
-	"fmt"
-	"math/rand/v2"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
-	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
-func object(kind, name, wave string, options ...string) *unstructured.Unstructured {
-	obj := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}}
-	obj.SetName(name)
-	obj.SetNamespace("ns")
-	annotations := map[string]string{argov1.AnnotationSyncWave: wave}
-	if len(options) > 0 {
-		annotations[argov1.AnnotationSyncOptions] = strings.Join(options, ",")
-	}
-	obj.SetAnnotations(annotations)
-	return obj
-}
-
-// world is a cluster in memory, and the operation state of one sync.
-type world struct {
-	targets   []*unstructured.Unstructured
-	live      map[resource.Key]*unstructured.Unstructured
-	health    map[resource.Key]argov1.HealthStatusCode
-	refuses   map[string]string
-	options   Options
-	phase     argov1.OperationPhase
-	message   string
-	results   argov1.ResourceResults
-	validated bool
-	effects   []string // the first effect on each object, one group a line
-}
-
-func newWorld(targets ...*unstructured.Unstructured) *world {
-	return &world{
-		targets: targets, live: map[resource.Key]*unstructured.Unstructured{}, health: map[resource.Key]argov1.HealthStatusCode{},
-		refuses: map[string]string{}, phase: argov1.OperationRunning, options: Options{Prune: true},
-	}
-}
-
-func (w *world) input() Input {
-	in := Input{
-		Options: w.options, Results: w.results, Phase: w.phase, Message: w.message, Validated: w.validated,
-		Health: func(obj *unstructured.Unstructured) (argov1.HealthStatusCode, string, bool) {
-			code, ok := w.health[resource.KeyOf(obj)]
-			return code, "", ok
-		},
-	}
-	seen := map[resource.Key]bool{}
-	for _, target := range w.targets {
-		key := resource.KeyOf(target)
-		seen[key] = true
-		in.Objects = append(in.Objects, Object{Target: target, Live: w.live[key], Modified: true, SelfReferenced: true})
-	}
-	var extra []resource.Key
-	for key := range w.live {
-		if !seen[key] {
-			extra = append(extra, key)
-		}
-	}
-	slices.SortFunc(extra, resource.Key.Compare)
-	for _, key := range extra {
-		in.Objects = append(in.Objects, Object{Live: w.live[key], Modified: true, SelfReferenced: true})
-	}
-	return in
-}
-
-// act carries out actions as a cluster would; it stops after limit actions, as a process that is killed.
-func (w *world) act(step Step, limit int) (outcomes []Outcome, killed bool) {
-	for _, group := range step.Groups {
-		var line []string
-		for _, action := range group {
-			if limit--; limit < 0 {
-				w.note(line)
-				return outcomes, true
-			}
-			outcome := Outcome{Action: action, Message: "done"}
-			key := action.Task.Key
-			switch {
-			case w.refuses[key.Name] != "" && (action.Verb == DryRun) == (w.refuses[key.Name] == "dry run"):
-				outcome.Err = errors.New(key.Name + " is refused")
-			case action.Verb == Apply:
-				line = append(line, "apply "+key.Name)
-				w.live[key] = action.Task.Target
-			case action.Verb == Prune && !Skipped(w.options, action.Task):
-				line = append(line, "prune "+key.Name)
-				delete(w.live, key)
-			}
-			outcomes = append(outcomes, outcome)
-		}
-		w.note(line)
-	}
-	return outcomes, false
-}
-
-// note records the effects of a group that are the first on their object.
-func (w *world) note(line []string) {
-	all := strings.Join(w.effects, " ") + " "
-	line = slices.DeleteFunc(line, func(effect string) bool { return strings.Contains(all, effect+" ") })
-	if len(line) > 0 {
-		slices.Sort(line)
-		w.effects = append(w.effects, strings.Join(line, " "))
-	}
-}
-
-func (w *world) remember(step Step) {
-	w.phase, w.message, w.results = step.Phase, step.Message, step.Results
-}
-
-// run drives the sync until it ends or nothing happens any more. crash says before each write and after how many actions
-// the process dies.
-func (w *world) run(t *testing.T, crash func() (beforeWrite bool, actions int)) {
-	t.Helper()
-	for range 500 {
-		beforeWrite, actions := crash()
-		in := w.input()
-		step := Next(in)
-		if beforeWrite {
-			w.validated = false
-			continue
-		}
-		waits := len(step.Groups) == 0 && cmp.Equal(step.Results, w.results) && step.Message == w.message
-		w.remember(step)
-		if step.Phase.Completed() || waits {
-			return
-		}
-		outcomes, killed := w.act(step, actions)
-		if killed {
-			w.validated = false
-			continue
-		}
-		if len(step.Groups) == 0 {
-			continue
-		}
-		recorded := Record(in, step, outcomes)
-		w.remember(recorded)
-		if recorded.Phase.Completed() {
-			return
-		}
-		w.validated = w.validated || step.Validates()
-	}
-	t.Fatalf("the sync does not end: %s %q after %v", w.phase, w.message, w.effects)
-}
-
-func never() (bool, int) { return false, 1 << 30 }
+const (
+	unsuccessful = "one or more synchronization tasks completed unsuccessfully"
+	failedApply  = "one or more objects failed to apply"
+)
 
 func TestSync(t *testing.T) {
 	for _, tc := range []struct {
@@ -163,191 +22,207 @@ func TestSync(t *testing.T) {
 		effects []string
 		phase   argov1.OperationPhase
 		message string
+		rows    map[string]string // "name phase" -> row
 	}{
 		{
 			reason:  "kinds are applied in their order, what is of one kind at once",
 			world:   newWorld(object("Service", "svc", "0"), object("ConfigMap", "b", "0"), object("ConfigMap", "a", "0"), object("Other", "x", "0")),
-			effects: []string{"apply a apply b", "apply svc", "apply x"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			effects: []string{"apply a, apply b", "apply svc", "apply x"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"a Sync": "Synced Running done"},
 		},
 		{
-			reason:  "waves come one after the other",
+			reason:  "waves come one after the other, and rows of all but the last are settled",
 			world:   newWorld(object("ConfigMap", "late", "5"), object("Service", "early", "-1"), object("ConfigMap", "mid", "0")),
-			effects: []string{"apply early", "apply mid", "apply late"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			effects: []string{"apply early", "apply mid", "apply late"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"early Sync": "Synced Succeeded done", "late Sync": "Synced Running done"},
 		},
 		{
-			reason: "a wave waits for the health of the one before",
-			world:  newWorld(object("Deployment", "web", "0"), object("ConfigMap", "late", "1")),
-			change: func(w *world) {
-				w.health[resource.Key{Kind: "Deployment", Namespace: "ns", Name: "web"}] = argov1.HealthProgressing
-			},
+			reason:  "a wave waits for the health of the one before",
+			world:   newWorld(object("Deployment", "web", "0"), object("ConfigMap", "late", "1")),
+			change:  func(w *world) { w.ends["web"] = end{code: argov1.HealthProgressing} },
 			effects: []string{"apply web"}, phase: argov1.OperationRunning, message: "waiting for healthy state of /Deployment/web",
 		},
 		{
-			reason: "a degraded object in an earlier wave fails the sync",
-			world:  newWorld(object("Deployment", "web", "0"), object("ConfigMap", "late", "1")),
-			change: func(w *world) {
-				w.health[resource.Key{Kind: "Deployment", Namespace: "ns", Name: "web"}] = argov1.HealthDegraded
-			},
-			effects: []string{"apply web"}, phase: argov1.OperationFailed, message: "one or more synchronization tasks completed unsuccessfully, reason: done",
+			reason:  "a degraded object in an earlier wave fails the sync, and its row tells why",
+			world:   newWorld(object("Deployment", "web", "0"), object("ConfigMap", "late", "1")),
+			change:  func(w *world) { w.ends["web"] = end{code: argov1.HealthDegraded, message: "no image"} },
+			effects: []string{"apply web"}, phase: argov1.OperationFailed, message: unsuccessful,
+			rows: map[string]string{"web Sync": "Synced Failed no image"},
 		},
 		{
-			reason: "the last wave is not gated",
-			world:  newWorld(object("ConfigMap", "first", "0"), object("Deployment", "web", "1")),
-			change: func(w *world) {
-				w.health[resource.Key{Kind: "Deployment", Namespace: "ns", Name: "web"}] = argov1.HealthProgressing
-			},
-			effects: []string{"apply first", "apply web"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			reason:  "a degraded object does not fail the sync while another still runs",
+			world:   newWorld(object("Deployment", "web", "0"), object("Deployment", "slow", "0"), object("ConfigMap", "late", "1")),
+			change:  func(w *world) { w.ends["web"], w.ends["slow"] = end{code: argov1.HealthDegraded}, end{code: argov1.HealthProgressing} },
+			effects: []string{"apply slow, apply web"}, phase: argov1.OperationRunning, message: "waiting for healthy state of /Deployment/slow",
 		},
 		{
-			reason:  "prunes go in mirrored waves, before the applies of their wave",
-			world:   newWorld(object("ConfigMap", "new", "1")),
-			change:  func(w *world) { w.exist(object("Secret", "p0", "0"), object("Secret", "p1", "1")) },
-			effects: []string{"prune p1", "prune p0", "apply new"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			reason:  "the last wave is not gated",
+			world:   newWorld(object("ConfigMap", "first", "0"), object("Deployment", "web", "1")),
+			change:  func(w *world) { w.ends["web"] = end{code: argov1.HealthProgressing} },
+			effects: []string{"apply first", "apply web"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+		},
+		{
+			reason: "prunes go in mirrored waves over what is left, before the applies of their wave",
+			world:  newWorld(object("ConfigMap", "new", "1")),
+			change: func(w *world) {
+				w.exist(object("Secret", "p0", "0"), object("Secret", "p1", "1"), object("Secret", "p2", "2"))
+			},
+			effects: []string{"prune p2", "prune p1", "prune p0", "apply new"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"p2 Sync": "Pruned Succeeded pruned"},
 		},
 		{
 			reason:  "PruneLast waits for everything else",
 			world:   newWorld(object("ConfigMap", "new", "3")),
-			change:  func(w *world) { w.exist(object("Secret", "old", "0", "PruneLast=true")) },
-			effects: []string{"apply new", "prune old"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			change:  func(w *world) { w.exist(object("Secret", "old", "0", options("PruneLast=true"))) },
+			effects: []string{"apply new", "prune old"}, phase: argov1.OperationSucceeded, message: messageAllRun,
 		},
 		{
 			reason:  "nothing is pruned without being asked",
 			world:   newWorld(object("ConfigMap", "new", "0")),
-			change:  func(w *world) { w.options.Prune = false; w.exist(object("Secret", "old", "0")) },
-			effects: []string{"apply new"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			change:  func(w *world) { w.in.Options.Prune = false; w.exist(object("Secret", "old", "0")) },
+			effects: []string{"apply new"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"old Sync": "PruneSkipped Succeeded ignored (requires pruning)"},
 		},
 		{
-			reason: "a prune that asks for confirmation waits for it",
+			reason: "Prune=false keeps, and the object's own option beats the application's",
 			world:  newWorld(),
 			change: func(w *world) {
-				w.options.StartedAt = time.Unix(100, 0)
-				w.exist(object("Secret", "old", "0", "Prune=confirm"))
+				w.in.Options.SyncOptions = argov1.SyncOptions{"Prune=false"}
+				w.exist(object("Secret", "old", "0"), object("Secret", "own", "0", options("Prune=true")))
 			},
-			phase: argov1.OperationRunning, message: "waiting for pruning confirmation of /Secret/old",
+			effects: []string{"prune own"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"old Sync": "PruneSkipped Succeeded ignored (no prune)"},
 		},
 		{
-			reason: "all errors of the dry run are told and nothing is touched",
-			world:  newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "b", "1"), object("ConfigMap", "c", "2")),
-			change: func(w *world) { w.refuses["b"], w.refuses["c"] = "dry run", "dry run" },
-			phase:  argov1.OperationFailed, message: "one or more objects failed to apply (dry run), reason: b is refused,c is refused",
+			reason: "a prune that asks for confirmation holds its whole wave",
+			world:  newWorld(object("ConfigMap", "new", "0")),
+			change: func(w *world) { w.exist(object("Secret", "old", "0", options("Prune=confirm"))) },
+			phase:  argov1.OperationRunning, message: "waiting for pruning confirmation of /Secret/old",
 		},
 		{
-			reason:  "a failed apply ends the sync after its wave",
-			world:   newWorld(object("ConfigMap", "a", "0"), object("Service", "b", "0"), object("ConfigMap", "late", "1")),
-			change:  func(w *world) { w.refuses["a"] = "apply" },
-			effects: []string{"apply b"}, phase: argov1.OperationFailed, message: "one or more synchronization tasks completed unsuccessfully, reason: a is refused",
+			reason: "an approval given after the start of the operation lets it go on",
+			world:  newWorld(object("ConfigMap", "new", "0")),
+			change: func(w *world) {
+				w.in.Options.Approved = w.in.Options.StartedAt.Add(time.Second)
+				w.exist(object("Secret", "old", "0", options("Prune=confirm")))
+			},
+			effects: []string{"prune old", "apply new"}, phase: argov1.OperationSucceeded, message: messageAllRun,
 		},
 		{
-			reason:  "a selective sync does what was selected",
-			world:   newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "b", "0")),
-			change:  func(w *world) { w.options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "b"}} },
-			effects: []string{"apply b"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			reason: "a pruned object that a finalizer holds is waited for",
+			world:  newWorld(object("ConfigMap", "new", "1")),
+			change: func(w *world) {
+				old := object("Secret", "old", "0")
+				old.SetFinalizers([]string{finalizerHold})
+				w.exist(old)
+			},
+			effects: []string{"prune old", "apply new"}, phase: argov1.OperationSucceeded, message: messageAllRun,
 		},
 		{
-			reason: "a terminated operation does nothing more",
+			reason: "a failed prune stops the applies of its wave",
+			world:  newWorld(object("ConfigMap", "new", "0")),
+			change: func(w *world) { w.exist(object("Secret", "old", "0")); w.refuses["old"] = "not allowed" },
+			phase:  argov1.OperationFailed, message: failedApply + ", reason: not allowed",
+			rows: map[string]string{"old Sync": "SyncFailed Failed not allowed", "new Sync": "none"},
+		},
+		{
+			reason: "what cannot be applied at all is told at once, all of it, and nothing is touched",
+			world: newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "", "1"), generated(object("Secret", "", "2"), "fresh-")),
+			phase: argov1.OperationFailed, message: failedApply + " (dry run)",
+			rows: map[string]string{
+				"ConfigMap/ Sync": "SyncFailed Failed resource name may not be empty: give ConfigMap a metadata.name",
+				"Secret/ Sync":    "SyncFailed Failed from fresh-: cannot use generate name with apply",
+			},
+		},
+		{
+			reason:  "when nothing of a wave could be applied the sync ends at once",
+			world:   newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "late", "1")),
+			change:  func(w *world) { w.refuses["a"] = "invalid" },
+			effects: nil, phase: argov1.OperationFailed, message: failedApply + ", reason: invalid",
+		},
+		{
+			reason:  "a failed apply does not stop the other kinds of its wave, but the next wave, and each reason is told once",
+			world:   newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "c", "0"), object("Service", "b", "0"), object("ConfigMap", "late", "1")),
+			change:  func(w *world) { w.refuses["a"], w.refuses["c"] = "invalid", "invalid" },
+			effects: []string{"apply b"}, phase: argov1.OperationFailed, message: unsuccessful + ", reason: invalid",
+			rows: map[string]string{"b Sync": "Synced Succeeded done", "a Sync": "SyncFailed Failed invalid"},
+		},
+		{
+			reason:  "a selective sync does what was selected, without hooks",
+			world:   newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "b", "0"), hook("Job", "h", "0", "PreSync")),
+			change:  func(w *world) { w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "b"}} },
+			effects: []string{"apply b"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+		},
+		{
+			reason: "a selective sync that selects nothing has nothing to do",
 			world:  newWorld(object("ConfigMap", "a", "0")),
-			change: func(w *world) { w.phase = argov1.OperationTerminating },
-			phase:  argov1.OperationFailed, message: "Operation terminated",
+			change: func(w *world) { w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "x"}} },
+			phase:  argov1.OperationSucceeded, message: messageDone,
 		},
 		{
-			reason:  "a namespace is made before what lives in it, whatever its wave",
+			reason:  "ApplyOutOfSyncOnly leaves out what is as it should be",
+			world:   newWorld(object("ConfigMap", "same", "0"), object("ConfigMap", "new", "0"), hook("Job", "h", "0", "PreSync")),
+			effects: []string{"apply h", "apply new"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			change: func(w *world) {
+				w.in.Options.SyncOptions = argov1.SyncOptions{"ApplyOutOfSyncOnly=true"}
+				same := object("ConfigMap", "same", "0")
+				w.exist(same)
+				same.SetAnnotations(object("ConfigMap", "same", "0").GetAnnotations())
+			},
+			rows: map[string]string{"same Sync": "none"},
+		},
+		{
+			reason:  "a namespace is made before what lives in it, whatever its wave, and waited for with that wave",
 			world:   newWorld(object("ConfigMap", "a", "-5"), namespace("ns")),
-			effects: []string{"apply ns", "apply a"}, phase: argov1.OperationSucceeded, message: "successfully synced (all tasks run)",
+			effects: []string{"apply ns", "apply a"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"ns Sync": "Synced Running done"},
+		},
+		{
+			reason:  "CreateNamespace makes the destination before hooks of any wave",
+			world:   newWorld(object("ConfigMap", "a", "0"), hook("Job", "h", "-3", "PreSync")),
+			change:  func(w *world) { w.in.Options.SyncOptions = argov1.SyncOptions{"CreateNamespace=true"} },
+			effects: []string{"apply ns", "apply h", "apply a"}, phase: argov1.OperationSucceeded, message: messageAllRun,
+			rows: map[string]string{"ns PreSync": "Synced Succeeded done"},
+		},
+		{
+			reason: "a namespace that cannot be made ends the sync",
+			world:  newWorld(object("ConfigMap", "a", "0")),
+			change: func(w *world) {
+				w.in.Options.SyncOptions = argov1.SyncOptions{"CreateNamespace=true"}
+				w.refuses["ns"] = "not allowed"
+			},
+			phase: argov1.OperationFailed, message: "the namespace failed to apply",
+		},
+		{
+			reason: "a sync of what may not be synced touches nothing and names all reasons",
+			world:  newWorld(object("ConfigMap", "a", "0")),
+			change: func(w *world) { w.targets = append(w.targets, object("Forbidden", "x", "0")) },
+			phase:  argov1.OperationFailed, message: "one or more synchronization tasks are not valid: forbidden",
+			rows: map[string]string{"x Sync": "SyncFailed  forbidden here", "a Sync": "none"},
+		},
+		{
+			reason:  "a dry-run operation changes nothing and lists hooks too",
+			world:   newWorld(object("ConfigMap", "a", "0"), hook("Job", "h", "0", "PostSync"), hook("Job", "f", "0", "SyncFail")),
+			change:  func(w *world) { w.in.Options.DryRun = true; w.exist(object("Secret", "old", "0")) },
+			effects: nil, phase: argov1.OperationSucceeded, message: messageDone,
+			rows: map[string]string{
+				"a Sync": "Synced Succeeded configmap/a created (dry run)", "h PostSync": "Synced Succeeded job/h created (dry run)",
+				"old Sync": "Pruned Succeeded pruned (dry run)", "f SyncFail": "none",
+			},
 		},
 	} {
-		if tc.change != nil {
-			tc.change(tc.world)
-		}
-		tc.world.run(t, never)
-		if diff := cmp.Diff(tc.effects, tc.world.effects); diff != "" {
-			t.Errorf("%s: effects (-want +got):\n%s", tc.reason, diff)
-		}
-		if tc.world.phase != tc.phase || tc.world.message != tc.message {
-			t.Errorf("%s: %s %q, want %s %q", tc.reason, tc.world.phase, tc.world.message, tc.phase, tc.message)
-		}
-	}
-}
-
-func namespace(name string) *unstructured.Unstructured {
-	obj := object("Namespace", name, "3")
-	obj.SetNamespace("")
-	return obj
-}
-
-func (w *world) exist(objects ...*unstructured.Unstructured) {
-	for _, obj := range objects {
-		w.live[resource.KeyOf(obj)] = obj
-	}
-}
-
-// TestCrashAnywhere kills the process at random points of random syncs: the order of the first effects and the end are those
-// of a process that was not killed.
-func TestCrashAnywhere(t *testing.T) {
-	for seed := range uint64(20000) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		calm, killed := randomWorld(rand.New(rand.NewPCG(seed, 2))), randomWorld(rand.New(rand.NewPCG(seed, 2)))
-		calm.run(t, never)
-		crashes := random.IntN(6)
-		killed.run(t, func() (bool, int) {
-			if crashes--; crashes < 0 {
-				return never()
+		t.Run(tc.reason, func(t *testing.T) {
+			if tc.change != nil {
+				tc.change(tc.world)
 			}
-			return random.IntN(3) == 0, random.IntN(4)
+			tc.world.run(t, never)
+			if diff := cmp.Diff(tc.effects, tc.world.effects); diff != "" {
+				t.Errorf("effects (-want +got):\n%s", diff)
+			}
+			if tc.world.in.Phase != tc.phase || tc.world.in.Message != tc.message {
+				t.Errorf("%s %q, want %s %q", tc.world.in.Phase, tc.world.in.Message, tc.phase, tc.message)
+			}
+			checkRows(t, tc.world, tc.rows)
 		})
-		if calm.phase != killed.phase || !sameOrder(calm.effects, killed.effects) || len(calm.live) != len(killed.live) {
-			t.Fatalf("seed %d: without a crash %s %v, with crashes %s %v", seed, calm.phase, calm.effects, killed.phase, killed.effects)
-		}
 	}
-}
-
-// sameOrder tells whether the same effects came group by group; inside a group the order is free, and a crash may cut it.
-func sameOrder(want, got []string) bool {
-	var left []string
-	for _, group := range got {
-		left = append(left, splitEffects(group)...)
-	}
-	for _, group := range want {
-		effects := splitEffects(group)
-		if len(left) < len(effects) {
-			return false
-		}
-		head := slices.Sorted(slices.Values(left[:len(effects)]))
-		if !slices.Equal(head, slices.Sorted(slices.Values(effects))) {
-			return false
-		}
-		left = left[len(effects):]
-	}
-	return len(left) == 0
-}
-
-// splitEffects cuts "apply a apply b" into its effects.
-func splitEffects(group string) []string {
-	words := strings.Fields(group)
-	var effects []string
-	for i := 0; i+1 < len(words); i += 2 {
-		effects = append(effects, words[i]+" "+words[i+1])
-	}
-	return effects
-}
-
-func randomWorld(random *rand.Rand) *world {
-	kinds := []string{"ConfigMap", "Deployment", "Service", "Other"}
-	w := newWorld()
-	for i := range 1 + random.IntN(6) {
-		obj := object(kinds[random.IntN(len(kinds))], fmt.Sprintf("o%d", i), fmt.Sprint(random.IntN(3)-1))
-		if random.IntN(4) == 0 { // one wave only: prunes of several waves are mirrored anew over what is left (contract, B 2)
-			w.exist(object(obj.GetKind(), obj.GetName(), "0"))
-			continue
-		}
-		w.targets = append(w.targets, obj)
-		switch random.IntN(12) {
-		case 0:
-			w.health[resource.KeyOf(obj)] = argov1.HealthDegraded
-		case 1, 2, 3:
-			w.health[resource.KeyOf(obj)] = argov1.HealthHealthy
-		case 4:
-			w.refuses[obj.GetName()] = "dry run"
-		}
-	}
-	return w
 }

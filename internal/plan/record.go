@@ -9,91 +9,80 @@ import (
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
-// Record turns what came of a step's actions into what the operation state becomes. Actions without an outcome were not
-// done and stay pending.
+// Record turns what came of a step's actions into what the operation state becomes. Tasks that were begun and have no
+// outcome were not done and stay pending.
 func Record(in Input, step Step, outcomes []Outcome) Step {
-	recorded := Step{Phase: argov1.OperationRunning, Message: step.Message, Results: slices.Clone(step.Results), Pause: step.Pause}
+	rows := newLedger(step.Results)
+	recorded := Step{Phase: step.Phase, Message: step.Message}
 	var reasons []string
-	applied, dryRun := false, false
+	done, syncFail := rows.settleGone(step.gone), false
 	for _, outcome := range outcomes {
 		task := outcome.Action.Task
-		dryRun = dryRun || outcome.Action.Verb == DryRun
 		switch {
 		case outcome.Err != nil:
-			reasons = append(reasons, outcome.Err.Error())
-			recorded.Results = put(recorded.Results, row(task, argov1.ResultCodeSyncFailed, outcome.Err.Error(), argov1.OperationFailed))
-		case outcome.Action.Verb != DryRun:
-			applied = true
-			recorded.Results = put(recorded.Results, succeeded(in, task, outcome.Message))
+			if !slices.Contains(reasons, outcome.Err.Error()) {
+				reasons = append(reasons, outcome.Err.Error())
+			}
+			rows.put(failed(outcome, rows.of(task)))
+		case outcome.Action.Verb == Apply, outcome.Action.Verb == Prune:
+			done = true
+			rows.put(succeeded(in, task, outcome.Message))
 		}
+		syncFail = syncFail || task.Phase == argov1.SyncPhaseSyncFail
 	}
-	if dryRun {
-		return recordDryRun(in, recorded, reasons)
-	}
+	recorded.Results = rows.withoutIntents()
 	switch {
-	case len(reasons) > 0 && !applied:
+	case len(reasons) > 0 && step.Phase == argov1.OperationTerminating:
+		recorded.Phase, recorded.Message = argov1.OperationError, "Operation termination had errors"
+	case len(reasons) > 0 && isNamespaceStep(step):
+		recorded.Phase, recorded.Message = argov1.OperationFailed, "the namespace failed to apply"
+	case len(reasons) > 0 && !done && !syncFail && !slices.ContainsFunc(Tasks(in), isSyncFail):
 		recorded.Phase = argov1.OperationFailed
-		recorded.Message = "one or more objects failed to apply, reason: " + strings.Join(reasons, ",")
-	case len(reasons) == 0 && !step.Pause && len(step.Groups) > 0:
-		recorded.Phase, recorded.Message = argov1.OperationSucceeded, "successfully synced (all tasks run)"
+		recorded.Message = withReasons("one or more objects failed to apply", reasons)
+	case len(reasons) == 0 && step.Final:
+		recorded.Phase, recorded.Message = argov1.OperationSucceeded, messageAllRun
 	}
-	recorded.Pause = recorded.Pause && len(reasons) == 0
+	recorded.Pause = step.Pause && len(reasons) == 0
 	return recorded
 }
 
-// recordDryRun ends an operation whose dry run failed, with all errors at once, or that wanted no more than a dry run.
-func recordDryRun(in Input, recorded Step, reasons []string) Step {
-	switch {
-	case len(reasons) > 0:
-		recorded.Phase = argov1.OperationFailed
-		recorded.Message = "one or more objects failed to apply (dry run), reason: " + strings.Join(reasons, ",")
-	case in.Options.DryRun:
-		return dryRunOperation(in, recorded)
-	}
-	return recorded
+func isSyncFail(task Task) bool { return task.Phase == argov1.SyncPhaseSyncFail }
+
+func isNamespaceStep(step Step) bool {
+	return len(step.Groups) > 0 && len(step.Groups[0]) > 0 && isNamespaceTask(step.Groups[0][0].Task)
 }
 
-// dryRunOperation ends an operation that only wanted to know.
-func dryRunOperation(in Input, recorded Step) Step {
-	for _, task := range Tasks(in) {
-		r := succeeded(in, task, "")
-		r.HookPhase = argov1.OperationSucceeded
-		switch {
-		case task.Target != nil:
-			r.Message = kubectlName(task) + " " + dryRunVerb(task) + " (dry run)"
-		case r.Status == argov1.ResultCodePruned:
-			r.Message = "pruned (dry run)"
-		}
-		recorded.Results = put(recorded.Results, r)
+// failed is the row of a task whose action failed. Of a hook that cannot be deleted or released it keeps what is known
+// besides.
+func failed(outcome Outcome, before *argov1.ResourceResult) *argov1.ResourceResult {
+	message := outcome.Err.Error()
+	switch outcome.Action.Verb {
+	case DeleteHook:
+		message = "failed to delete the hook: " + message
+	case ReleaseHook:
+		message = "failed to remove hook finalizer: " + message
+	default:
+		return row(outcome.Action.Task, argov1.ResultCodeSyncFailed, message, argov1.OperationFailed)
 	}
-	recorded.Phase, recorded.Message = argov1.OperationSucceeded, "successfully synced (no more tasks)"
-	return recorded
-}
-
-func dryRunVerb(task Task) string {
-	switch {
-	case task.Live == nil:
-		return "created"
-	case task.Modified:
-		return "configured"
+	if before == nil {
+		return row(outcome.Action.Task, argov1.ResultCodeSyncFailed, message, argov1.OperationError)
 	}
-	return "unchanged"
+	kept := *before
+	kept.HookPhase, kept.Message = argov1.OperationError, message
+	return &kept
 }
 
 // succeeded is the row of a task that was done.
 func succeeded(in Input, task Task, message string) *argov1.ResourceResult {
 	if task.Target != nil {
-		return row(task, argov1.ResultCodeSynced, message, argov1.OperationRunning)
+		done := row(task, argov1.ResultCodeSynced, message, argov1.OperationRunning)
+		done.Images = resource.Images(task.Target)
+		return done
 	}
 	if why := keeps(in.Options, task); why != "" {
 		return row(task, argov1.ResultCodePruneSkipped, why, argov1.OperationSucceeded)
 	}
 	return row(task, argov1.ResultCodePruned, "pruned", argov1.OperationSucceeded)
-}
-
-// Skipped tells whether a prune action is to be recorded as skipped rather than done.
-func Skipped(options Options, task Task) bool {
-	return task.Target == nil && keeps(options, task) != ""
 }
 
 func row(task Task, status argov1.ResultCode, message string, phase argov1.OperationPhase) *argov1.ResourceResult {
@@ -103,31 +92,95 @@ func row(task Task, status argov1.ResultCode, message string, phase argov1.Opera
 	}
 	return &argov1.ResourceResult{
 		Group: task.Key.Group, Version: obj.GroupVersionKind().Version, Kind: task.Key.Kind,
-		Namespace: task.Key.Namespace, Name: task.Key.Name,
-		Status: status, Message: message, HookPhase: phase, SyncPhase: task.Phase,
+		Namespace: task.RowNamespace, Name: task.Key.Name,
+		Status: status, Message: message, HookType: task.HookType, HookPhase: phase, SyncPhase: task.Phase,
 	}
 }
 
-// find is the index of the task's row, or -1.
-func find(rows argov1.ResourceResults, task Task) int {
-	return slices.IndexFunc(rows, func(r *argov1.ResourceResult) bool {
-		return rowKey(r) == task.Key && r.SyncPhase == task.Phase
-	})
+// isIntent tells whether a row says no more than that something was begun.
+func isIntent(r *argov1.ResourceResult) bool {
+	return r.Status == "" && (r.HookPhase == argov1.OperationRunning || r.HookPhase == argov1.OperationTerminating)
 }
 
-func rowKey(r *argov1.ResourceResult) resource.Key {
-	return resource.Key{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+// id identifies a row: one object in one phase.
+type id struct {
+	group, kind, namespace, name string
+	phase                        argov1.SyncPhase
+}
+
+func idOf(task Task) id {
+	return id{task.Key.Group, task.Key.Kind, task.RowNamespace, task.Key.Name, task.Phase}
+}
+
+func idOfRow(r *argov1.ResourceResult) id {
+	return id{r.Group, r.Kind, r.Namespace, r.Name, r.SyncPhase}
+}
+
+// ledger is the rows of an operation in the order of execution, found by identity. It does not change the rows that it was
+// made from.
+type ledger struct {
+	rows argov1.ResourceResults
+	at   map[id]int
+}
+
+func newLedger(rows argov1.ResourceResults) ledger {
+	l := ledger{rows: slices.Clone(rows), at: make(map[id]int, len(rows))}
+	for i, r := range rows {
+		l.at[idOfRow(r)] = i
+	}
+	return l
+}
+
+// of is the row of a task, nil when there is none.
+func (l *ledger) of(task Task) *argov1.ResourceResult {
+	if i, ok := l.at[idOf(task)]; ok {
+		return l.rows[i]
+	}
+	return nil
 }
 
 // put replaces the row of the same task or appends it.
-func put(rows argov1.ResourceResults, r *argov1.ResourceResult) argov1.ResourceResults {
-	for i, old := range rows {
-		if rowKey(old) == rowKey(r) && old.SyncPhase == r.SyncPhase {
-			rows[i] = r
-			return rows
+func (l *ledger) put(r *argov1.ResourceResult) {
+	if i, ok := l.at[idOfRow(r)]; ok {
+		l.rows[i] = r
+		return
+	}
+	l.at[idOfRow(r)] = len(l.rows)
+	l.rows = append(l.rows, r)
+}
+
+// settleGone turns the rows of begun prunes whose objects have gone into results, and tells whether there were any.
+func (l *ledger) settleGone(gone []id) bool {
+	for _, key := range gone {
+		if i, ok := l.at[key]; ok {
+			settled := *l.rows[i]
+			settled.Status, settled.Message, settled.HookPhase = argov1.ResultCodePruned, "pruned", argov1.OperationSucceeded
+			l.rows[i] = &settled
 		}
 	}
-	return append(rows, r)
+	return len(gone) > 0
+}
+
+func (l *ledger) withoutIntents() argov1.ResourceResults {
+	return slices.DeleteFunc(l.rows, isIntent)
+}
+
+// reasons are the messages of the failed tasks of some rows, each once.
+func (l *ledger) reasons(of func(*argov1.ResourceResult) bool) []string {
+	var reasons []string
+	for _, r := range l.rows {
+		if of(r) && r.Status == argov1.ResultCodeSyncFailed && !slices.Contains(reasons, r.Message) {
+			reasons = append(reasons, r.Message)
+		}
+	}
+	return reasons
+}
+
+func withReasons(message string, reasons []string) string {
+	if len(reasons) == 0 {
+		return message
+	}
+	return message + ", reason: " + strings.Join(reasons, ",")
 }
 
 func changed(old, now argov1.ResourceResults) bool {
@@ -136,21 +189,17 @@ func changed(old, now argov1.ResourceResults) bool {
 	})
 }
 
-func failures(rows argov1.ResourceResults) []string {
-	var messages []string
-	for _, r := range rows {
-		if r.HookPhase == argov1.OperationFailed || r.HookPhase == argov1.OperationError {
-			messages = append(messages, r.Message)
-		}
+// waitMessage says what an operation waits for, in the contract's words (2.4 steps 5 and 6): objects that are no hooks
+// decide the wording.
+func waitMessage(tasks []Task, pendingDeletion bool) string {
+	resources := slices.DeleteFunc(slices.Clone(tasks), Task.IsHook)
+	switch {
+	case pendingDeletion:
+		return "waiting for deletion of " + names(tasks, "resources")
+	case len(resources) > 0:
+		return "waiting for healthy state of " + names(slices.Concat(resources, slices.DeleteFunc(slices.Clone(tasks), func(t Task) bool { return !t.IsHook() })), "resources")
 	}
-	return messages
-}
-
-func waitMessage(waiting []Task, otherwise string) string {
-	if len(waiting) == 0 {
-		return otherwise
-	}
-	return "waiting for healthy state of " + names(waiting, "resources")
+	return "waiting for completion of hook " + names(tasks, "hooks")
 }
 
 // names is the first object and how many more there are (contract 2.4 step 5).
@@ -168,10 +217,10 @@ func display(key resource.Key) string {
 }
 
 // kubectlName is the object as kubectl prints it: configmap/x, deployment.apps/x.
-func kubectlName(task Task) string {
-	name := strings.ToLower(task.Key.Kind)
-	if task.Key.Group != "" {
-		name += "." + task.Key.Group
+func kubectlName(key resource.Key) string {
+	name := strings.ToLower(key.Kind)
+	if key.Group != "" {
+		name += "." + key.Group
 	}
-	return name + "/" + task.Key.Name
+	return name + "/" + key.Name
 }

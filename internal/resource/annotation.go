@@ -40,10 +40,26 @@ var helmDeletePolicies = map[string]HookDeletePolicy{
 	"hook-failed":          HookFailed,
 }
 
+// annotation reads one annotation without copying them all, as the planner asks for many.
+func annotation(obj *unstructured.Unstructured, name string) (value string, ok bool) {
+	metadata, _ := obj.Object["metadata"].(map[string]any)
+	switch annotations := metadata["annotations"].(type) {
+	case map[string]any:
+		value, ok = annotations[name].(string)
+	case map[string]string:
+		value, ok = annotations[name]
+	}
+	return value, ok
+}
+
 // Values are the comma-separated, trimmed, non-empty values of an annotation (contract 1.10).
-func Values(obj *unstructured.Unstructured, annotation string) []string {
+func Values(obj *unstructured.Unstructured, name string) []string {
+	text, ok := annotation(obj, name)
+	if !ok {
+		return nil
+	}
 	var values []string
-	for value := range strings.SplitSeq(obj.GetAnnotations()[annotation], ",") {
+	for value := range strings.SplitSeq(text, ",") {
 		if value = strings.TrimSpace(value); value != "" {
 			values = append(values, value)
 		}
@@ -59,9 +75,12 @@ func HasOption(obj *unstructured.Unstructured, option string) bool {
 // Wave is the sync wave of the object: the sync-wave annotation, else the Helm hook weight, else 0; what is not an
 // integer falls through (contract 2.2).
 func Wave(obj *unstructured.Unstructured) int {
-	annotations := obj.GetAnnotations()
 	for _, name := range []string{argov1.AnnotationSyncWave, argov1.AnnotationHelmHookWeight} {
-		if wave, err := strconv.Atoi(annotations[name]); err == nil {
+		text, ok := annotation(obj, name)
+		if !ok {
+			continue
+		}
+		if wave, err := strconv.Atoi(text); err == nil {
 			return wave
 		}
 	}
@@ -91,11 +110,10 @@ func HookTypes(obj *unstructured.Unstructured) []argov1.HookType {
 // IsHook tells whether the object is a hook, also one of an unknown type, which is never applied. The Helm hook
 // crd-install is a normal resource (contract 2.3).
 func IsHook(obj *unstructured.Unstructured) bool {
-	annotations := obj.GetAnnotations()
-	if _, ok := annotations[argov1.AnnotationHook]; ok {
+	if _, ok := annotation(obj, argov1.AnnotationHook); ok {
 		return !IsSkipped(obj)
 	}
-	_, ok := annotations[argov1.AnnotationHelmHook]
+	_, ok := annotation(obj, argov1.AnnotationHelmHook)
 	return ok && !slices.Contains(Values(obj, argov1.AnnotationHelmHook), "crd-install")
 }
 
