@@ -1,4 +1,4 @@
-// Package apply makes the calls that a plan asks for: dry runs, server-side applies, replacements and deletions.
+// Package apply makes the calls that a plan asks for: server-side applies, replacements, deletions, and the releases of hooks.
 package apply
 
 import (
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
@@ -14,10 +15,16 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/plan"
+	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
-// Observer takes in an object as the API server answered it, before the watch tells.
-type Observer func(obj *unstructured.Unstructured)
+// Observer takes in objects as the API server answered them, before the watch tells.
+type Observer interface {
+	// Put takes in an object as it stands now.
+	Put(obj *unstructured.Unstructured)
+	// Delete forgets an object; an empty version means whatever version was seen.
+	Delete(key resource.Key, version string)
+}
 
 // Runner carries out actions on clusters. Make one with NewRunner; it is safe for concurrent use.
 type Runner struct {
@@ -30,103 +37,126 @@ func NewRunner(parallel int) *Runner {
 }
 
 // Run carries out the groups one after the other and the actions of a group at the same time, and tells what came of each.
-// A failed prune stops the applies that follow; any other failure stops nothing (contract 2.2).
-func (r *Runner) Run(ctx context.Context, conn *cluster.Conn, options plan.Options, groups [][]plan.Action, observe Observer) []plan.Outcome {
+// A failed prune stops the applies that follow, and after any failure no hook is cleaned up any more; otherwise a failure
+// stops nothing (contract 2.2). When ctx ends, actions that were not started have no outcome.
+func (r *Runner) Run(ctx context.Context, conn *cluster.Conn, options plan.Options, groups [][]plan.Action, observer Observer) []plan.Outcome {
+	call := call{conn: conn, options: options, observer: observer}
 	var outcomes []plan.Outcome
+	failed := false
 	for _, group := range groups {
-		done := make([]plan.Outcome, len(group))
-		finished := make(chan struct{}, len(group))
-		for i, action := range group {
-			r.slots <- struct{}{}
-			go func() {
-				defer func() { <-r.slots; finished <- struct{}{} }()
-				done[i] = r.one(ctx, conn, options, action, observe)
-			}()
+		if failed && len(group) > 0 && group[0].Verb == plan.DeleteHook {
+			return outcomes
 		}
-		for range group {
-			<-finished
+		for _, outcome := range r.group(ctx, call, group) {
+			outcomes = append(outcomes, outcome)
+			failed = failed || outcome.Err != nil
 		}
-		outcomes = append(outcomes, done...)
-		for _, outcome := range done {
-			if outcome.Err != nil && outcome.Action.Verb == plan.Prune {
-				return outcomes
-			}
+		if failed && group[0].Verb == plan.Prune {
+			return outcomes
 		}
 	}
 	return outcomes
 }
 
-func (r *Runner) one(ctx context.Context, conn *cluster.Conn, options plan.Options, action plan.Action, observe Observer) plan.Outcome {
+// group does actions side by side, as many as there are slots.
+func (r *Runner) group(ctx context.Context, call call, group []plan.Action) []plan.Outcome {
+	done := make([]plan.Outcome, len(group))
+	finished := make(chan struct{}, len(group))
+	started := 0
+	for i, action := range group {
+		select {
+		case r.slots <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		started++
+		go func() {
+			defer func() { <-r.slots; finished <- struct{}{} }()
+			done[i] = call.do(ctx, action)
+		}()
+	}
+	for range started {
+		<-finished
+	}
+	return done[:started]
+}
+
+// call is what the actions of one run have in common.
+type call struct {
+	conn     *cluster.Conn
+	options  plan.Options
+	observer Observer
+}
+
+func (c call) do(ctx context.Context, action plan.Action) plan.Outcome {
 	outcome := plan.Outcome{Action: action}
 	task := action.Task
-	obj := task.Target
-	if obj == nil {
-		obj = task.Live
-	}
-	if plan.Skipped(options, task) {
+	if plan.Skipped(c.options, task) {
 		return outcome
 	}
-	if task.Target != nil && task.Target.GetName() == "" {
-		outcome.Err = fmt.Errorf("%s without metadata.name cannot be applied: give it a name", task.Key.Kind)
-		if task.Target.GetGenerateName() != "" {
-			outcome.Err = fmt.Errorf("from %s: cannot use generate name with apply", task.Target.GetGenerateName())
-		}
+	if action.Verb == plan.Apply && task.Unchanged() {
+		outcome.Message = describe(task, unchanged(task))
 		return outcome
 	}
-	client, err := conn.Client(obj)
+	client, err := c.client(task)
 	if err != nil {
 		outcome.Err = err
 		return outcome
 	}
-	switch {
-	case action.Verb == plan.DryRun && task.Target == nil:
-		outcome.Err = remove(ctx, client, task, []string{metav1.DryRunAll})
-	case action.Verb == plan.DryRun:
-		_, outcome.Err = put(ctx, client, task, []string{metav1.DryRunAll})
-	case action.Verb == plan.Prune:
-		outcome.Err = remove(ctx, client, task, nil)
-	default:
-		var after *unstructured.Unstructured
-		if after, outcome.Err = put(ctx, client, task, nil); outcome.Err == nil {
-			outcome.Message = describe(task, after)
-			observe(after)
+	switch action.Verb {
+	case plan.Apply:
+		outcome.Message, outcome.Err = c.apply(ctx, client, task)
+	case plan.Prune:
+		if outcome.Err = remove(ctx, client, task.Live, task.Propagation); outcome.Err == nil {
+			outcome.Err = c.look(ctx, client, task.Live)
 		}
+	case plan.ReleaseHook:
+		outcome.Err = c.release(ctx, client, task.Live)
+	case plan.DeleteHook:
+		outcome.Err = c.deleteHook(ctx, client, task.Live)
 	}
 	return outcome
 }
 
-// put applies the target server-side, or replaces the live object where the task says so.
-func put(ctx context.Context, client dynamic.ResourceInterface, task plan.Task, dryRun []string) (*unstructured.Unstructured, error) {
-	target := task.Target
-	if task.Replace && task.Live != nil {
-		target = target.DeepCopy()
-		target.SetResourceVersion(task.Live.GetResourceVersion())
-		return client.Update(ctx, target, metav1.UpdateOptions{FieldManager: argov1.FieldManager, DryRun: dryRun})
+// client is the client for the object of a task.
+func (c call) client(task plan.Task) (dynamic.ResourceInterface, error) {
+	obj := task.Target
+	if obj == nil {
+		obj = task.Live
 	}
-	options := metav1.ApplyOptions{FieldManager: argov1.FieldManager, Force: true, DryRun: dryRun}
-	after, err := client.Apply(ctx, target.GetName(), target, options)
-	if err == nil || !task.Force || task.Live == nil || !(apierrors.IsInvalid(err) || apierrors.IsConflict(err)) {
-		return after, err
+	client, err := c.conn.Client(obj)
+	if meta.IsNoMatchError(err) {
+		return nil, fmt.Errorf("resource mapping not found for name: %q namespace: %q from \"\": %w\nensure CRDs are installed first",
+			obj.GetName(), obj.GetNamespace(), err)
 	}
-	if len(dryRun) > 0 {
-		return task.Live, nil
+	return client, err
+}
+
+// look reads an object back after it was deleted: it may be gone, or wait for finalizers.
+func (c call) look(ctx context.Context, client dynamic.ResourceInterface, obj *unstructured.Unstructured) error {
+	now, err := client.Get(ctx, obj.GetName(), metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		c.observer.Delete(resource.KeyOf(obj), "")
+		return nil
+	case err != nil:
+		return err
 	}
-	uid := task.Live.GetUID()
-	if err := client.Delete(ctx, target.GetName(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}); err != nil && !apierrors.IsNotFound(err) {
-		return nil, err
-	}
-	return client.Apply(ctx, target.GetName(), target, options)
+	c.observer.Put(now)
+	return nil
 }
 
 // remove deletes the live object that was compared, and no other of the same name. One that is going already is left alone.
-func remove(ctx context.Context, client dynamic.ResourceInterface, task plan.Task, dryRun []string) error {
-	if task.Live.GetDeletionTimestamp() != nil {
+func remove(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured, propagation string) error {
+	if live.GetDeletionTimestamp() != nil {
 		return nil
 	}
-	uid := task.Live.GetUID()
-	policy := Propagation(task.Propagation)
-	err := client.Delete(ctx, task.Live.GetName(), metav1.DeleteOptions{
-		Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &policy, DryRun: dryRun,
+	uid := live.GetUID()
+	policy := Propagation(propagation)
+	err := client.Delete(ctx, live.GetName(), metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &policy,
 	})
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -145,24 +175,26 @@ func Propagation(name string) metav1.DeletionPropagation {
 	return metav1.DeletePropagationForeground
 }
 
-// describe says in kubectl's words what an apply did (contract 2.5).
-func describe(task plan.Task, after *unstructured.Unstructured) string {
-	word := "configured"
-	switch {
-	case task.ServerSideApply:
-		word = "serverside-applied"
-	case task.Live == nil:
-		word = "created"
-	case task.Replace:
-		word = "replaced"
-	case task.Live.GetResourceVersion() == after.GetResourceVersion():
-		word = "unchanged"
+// describe says in kubectl's words what was done to the object of a task (contract 2.5).
+func describe(task plan.Task, word string) string {
+	return resourceName(task.Key) + "/" + task.Key.Name + " " + word
+}
+
+// unchanged is the word for an object that is as it should be.
+func unchanged(task plan.Task) string {
+	if task.ServerSideApply {
+		return "serverside-applied"
 	}
-	name := strings.ToLower(task.Key.Kind)
-	if task.Key.Group != "" {
-		name += "." + task.Key.Group
+	return "unchanged"
+}
+
+// resourceName is the kind as kubectl prints it: configmap, deployment.apps.
+func resourceName(key resource.Key) string {
+	name := strings.ToLower(key.Kind)
+	if key.Group != "" {
+		name += "." + key.Group
 	}
-	return name + "/" + task.Key.Name + " " + word
+	return name
 }
 
 // Predict asks the server what an apply of the target would make of the live object; nothing is changed.
@@ -176,11 +208,30 @@ func Predict(ctx context.Context, conn *cluster.Conn, target *unstructured.Unstr
 	})
 }
 
-// Delete removes one live object as the cascade of a deleted application does (contract 2.11).
-func Delete(ctx context.Context, conn *cluster.Conn, obj *unstructured.Unstructured, propagation string) error {
+// Delete removes one live object as the cascade of a deleted application does (contract 2.11). The observer learns what is
+// left of it.
+func Delete(ctx context.Context, conn *cluster.Conn, obj *unstructured.Unstructured, propagation string, observer Observer) error {
 	client, err := conn.Client(obj)
 	if err != nil {
 		return err
 	}
-	return remove(ctx, client, plan.Task{Live: obj, Propagation: propagation}, nil)
+	c := call{conn: conn, observer: observer}
+	if resource.IsHook(obj) {
+		if err := c.release(ctx, client, obj); err != nil {
+			return err
+		}
+	}
+	if err := remove(ctx, client, obj, propagation); err != nil {
+		return err
+	}
+	return c.look(ctx, client, obj)
+}
+
+// Release takes the hook finalizer off a live hook, so that nothing holds it when the operation is over.
+func Release(ctx context.Context, conn *cluster.Conn, obj *unstructured.Unstructured, observer Observer) error {
+	client, err := conn.Client(obj)
+	if err != nil {
+		return err
+	}
+	return call{conn: conn, observer: observer}.release(ctx, client, obj)
 }

@@ -73,6 +73,8 @@ type Options struct {
 	Approved time.Time
 	// Namespace is the destination namespace of the application.
 	Namespace string
+	// MigrationManager is a field manager whose fields are taken over besides that of kubectl; empty for none (contract 2.7).
+	MigrationManager string
 }
 
 // Input is all that Next looks at.

@@ -1,0 +1,232 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/csaupgrade"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/plan"
+	"github.com/tiphys-io/tiphys/internal/resource"
+)
+
+const (
+	// establishTimeout is how long an applied CustomResourceDefinition is waited for; it is not fatal (contract 2.7).
+	establishTimeout  = 3 * time.Second
+	establishInterval = 50 * time.Millisecond
+	// migrateAttempts bounds how often fields are handed over anew because the object changed in between.
+	migrateAttempts = 5
+)
+
+// clientSideManager is the field manager of kubectl apply. Argo CD applied as its own manager, also from the client.
+const clientSideManager = "kubectl-client-side-apply"
+
+// apply makes the target of a task stand in the cluster, and says in kubectl's words what was done.
+func (c call) apply(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (string, error) {
+	after, message, err := c.put(ctx, client, task)
+	if err != nil {
+		return "", err
+	}
+	if task.Key.Kind == "CustomResourceDefinition" && task.Key.Group == "apiextensions.k8s.io" {
+		after = established(ctx, client, after)
+	}
+	c.observer.Put(after)
+	return message, nil
+}
+
+func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, message string, err error) {
+	if task.Replace {
+		return replace(ctx, client, task)
+	}
+	if task.Migrate {
+		if err := c.migrate(ctx, client, task.Live); err != nil {
+			return nil, "", fmt.Errorf("taking over the fields of %s: %w", clientSideManager, err)
+		}
+	}
+	target := task.Target
+	options := metav1.ApplyOptions{FieldManager: argov1.FieldManager, Force: true}
+	after, err = client.Apply(ctx, target.GetName(), target, options)
+	switch {
+	case err == nil:
+	case IsUntypable(err):
+		after, err = merge(ctx, client, task)
+	case task.Force && task.Live != nil && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
+		if err = recreate(ctx, client, task.Live); err == nil {
+			after, err = client.Apply(ctx, target.GetName(), target, options)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return after, describe(task, wordFor(task, after)), nil
+}
+
+// wordFor is what an apply did to the live object.
+func wordFor(task plan.Task, after *unstructured.Unstructured) string {
+	switch {
+	case task.ServerSideApply:
+		return "serverside-applied"
+	case task.Live == nil:
+		return "created"
+	case task.Live.GetResourceVersion() == after.GetResourceVersion():
+		return "unchanged"
+	}
+	return "configured"
+}
+
+// replace puts the target in place of the live object; with force it deletes that first, except for kinds whose deletion
+// takes others along (contract 2.7).
+func replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, message string, err error) {
+	create := metav1.CreateOptions{FieldManager: argov1.FieldManager}
+	if task.Live == nil {
+		after, err = client.Create(ctx, task.Target, create)
+		return after, describe(task, "created"), err
+	}
+	precious := task.Key.Kind == "CustomResourceDefinition" || task.Key.Kind == "Namespace"
+	if task.Force && !precious {
+		if err := recreate(ctx, client, task.Live); err != nil {
+			return nil, "", err
+		}
+		after, err = client.Create(ctx, task.Target, create)
+		deleted := fmt.Sprintf("%s %q deleted from %s namespace\n", resourceName(task.Key), task.Key.Name, task.Key.Namespace)
+		return after, deleted + describe(task, "replaced"), err
+	}
+	target := task.Target.DeepCopy()
+	target.SetResourceVersion(task.Live.GetResourceVersion())
+	after, err = client.Update(ctx, target, metav1.UpdateOptions{FieldManager: argov1.FieldManager})
+	return after, describe(task, "replaced"), err
+}
+
+// recreate deletes the live object and waits until its name is free.
+func recreate(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured) error {
+	uid := live.GetUID()
+	policy := metav1.DeletePropagationBackground
+	err := client.Delete(ctx, live.GetName(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &policy})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, fmt.Errorf("waiting for the deletion of %s before it is made anew", resource.KeyOf(live)))
+	defer cancel()
+	return poll(ctx, func() (bool, error) {
+		now, err := client.Get(ctx, live.GetName(), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		return err == nil && now.GetUID() != uid, err
+	})
+}
+
+// poll asks until the answer is yes, an error, or ctx ends.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	ticker := time.NewTicker(establishInterval)
+	defer ticker.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// established gives an applied definition as soon as its kind is served, or as it stands when that takes too long.
+func established(ctx context.Context, client dynamic.ResourceInterface, crd *unstructured.Unstructured) *unstructured.Unstructured {
+	ctx, cancel := context.WithTimeout(ctx, establishTimeout)
+	defer cancel()
+	_ = poll(ctx, func() (bool, error) {
+		if isEstablished(crd) {
+			return true, nil
+		}
+		now, err := client.Get(ctx, crd.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		crd = now
+		return isEstablished(crd), nil
+	})
+	return crd
+}
+
+func isEstablished(crd *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
+	for _, condition := range conditions {
+		if c, ok := condition.(map[string]any); ok && c["type"] == "Established" && c["status"] == "True" {
+			return true
+		}
+	}
+	return false
+}
+
+// IsUntypable tells whether the API server could not even read a target as an object of its kind: it has fields that the
+// schema does not know, or list items with the same key. A client-side apply takes such objects (contract B 6).
+func IsUntypable(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return errors.As(err, &status) && strings.Contains(status.Status().Message, "failed to create typed patch object")
+}
+
+// merge applies a target that cannot be applied server-side: the API server drops the fields that it does not know. Fields
+// that the target no longer sets stay, for nobody knows that they were ours.
+func merge(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (*unstructured.Unstructured, error) {
+	if task.Live == nil {
+		return client.Create(ctx, task.Target, metav1.CreateOptions{FieldManager: argov1.FieldManager})
+	}
+	patch, err := json.Marshal(task.Target.Object)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", task.Key, err)
+	}
+	return client.Patch(ctx, task.Key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: argov1.FieldManager})
+}
+
+// migrate hands the fields that were applied from the client, by kubectl or by Argo CD, over to our server-side apply:
+// without that, a field which the target drops would stay for ever, as somebody else's (design decision 1).
+func (c call) migrate(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured) error {
+	if live == nil {
+		return nil
+	}
+	for range migrateAttempts {
+		managers := sets.New[string]()
+		for _, entry := range live.GetManagedFields() {
+			ours := entry.Manager == clientSideManager || entry.Manager == argov1.FieldManager || entry.Manager == c.options.MigrationManager
+			if ours && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" {
+				managers.Insert(entry.Manager)
+			}
+		}
+		if managers.Len() == 0 {
+			return nil
+		}
+		patch, err := csaupgrade.UpgradeManagedFieldsPatch(live, managers, argov1.FieldManager)
+		if err != nil || patch == nil {
+			return err
+		}
+		_, err = client.Patch(ctx, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: argov1.FieldManager})
+		if !apierrors.IsConflict(err) {
+			return unlessGone(err)
+		}
+		if live, err = client.Get(ctx, live.GetName(), metav1.GetOptions{}); err != nil {
+			return unlessGone(err)
+		}
+	}
+	return fmt.Errorf("%s changes all the time", resource.KeyOf(live))
+}
+
+// unlessGone takes an object that has gone in the meantime for one that has nothing to hand over.
+func unlessGone(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
