@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -32,10 +33,10 @@ type entry struct {
 // Store is the index of the live objects of one cluster, without I/O. It is safe for concurrent use; the objects that it
 // hands out are shared and must not be changed.
 type Store struct {
-	tracker tracking.Tracker
-	notify  func(Change)
+	notify func(Change)
 
 	mu         sync.RWMutex
+	tracker    tracking.Tracker
 	entries    map[resource.Key]*entry
 	byInstance map[string]map[resource.Key]struct{}
 	wanted     map[resource.Key]map[string]struct{} // which applications have a target of that key
@@ -53,11 +54,26 @@ func NewStore(tracker tracking.Tracker, notify func(Change)) *Store {
 	}
 }
 
+// retrack has objects attributed by another tracker from now on. What is in the index moves when it is Put again.
+func (s *Store) retrack(tracker tracking.Tracker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tracker = tracker
+}
+
+// tracked tells whether an object carries the mark of any application.
+func (s *Store) tracked(obj metav1.Object) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.tracker.Owner(obj)
+	return ok
+}
+
 // Put takes in an object as it was seen; one older than what is known is ignored.
 func (s *Store) Put(obj *unstructured.Unstructured) {
 	key := resource.KeyOf(obj)
-	instance, _ := s.tracker.Owner(obj)
 	s.mu.Lock()
+	instance, _ := s.tracker.Owner(obj)
 	old := s.entries[key]
 	if old != nil && newer(old.resourceVersion, obj.GetResourceVersion()) {
 		s.mu.Unlock()

@@ -17,36 +17,45 @@ import (
 // sweepPage is how many objects one page of a sweep holds.
 const sweepPage = 500
 
+// sweep is one search through the cluster, whose answer is kept.
+type sweep struct {
+	turn  chan struct{} // holds the right to search, and is closed once there is an answer
+	found []schema.GroupVersionKind
+}
+
+func newSweep() *sweep {
+	s := &sweep{turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	return s
+}
+
 // Sweep finds the kinds that hold objects tracked by any application, by paging once through the metadata of all kinds that
-// can be listed and deleted. It is for applications without a recorded inventory; the answer is kept for the life of the
-// connection, because what comes later is made by us, of kinds that are watched.
+// can be listed and deleted. It is for applications without a recorded inventory; the answer is kept until Retrack, because
+// what comes later is made by us, of kinds that are watched.
 func (w *Watcher) Sweep(ctx context.Context) ([]schema.GroupVersionKind, error) {
 	w.mu.Lock()
-	if w.swept == nil {
-		w.swept = make(chan struct{}, 1)
-		w.swept <- struct{}{}
-	}
-	turn := w.swept
+	s := w.swept
 	w.mu.Unlock()
 	select {
-	case _, first := <-turn:
+	case _, first := <-s.turn:
 		if !first {
-			return w.found, nil
+			return s.found, nil
 		}
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for the sweep of the cluster: %w", ctx.Err())
+		return nil, fmt.Errorf("waiting for the sweep of the cluster: %w", context.Cause(ctx))
 	}
-	found, err := w.sweep(ctx)
+	found, err := w.search(ctx)
 	if err != nil {
-		turn <- struct{}{}
+		s.turn <- struct{}{}
 		return nil, err
 	}
-	w.found = found
-	close(turn)
+	s.found = found
+	close(s.turn)
 	return found, nil
 }
 
-func (w *Watcher) sweep(ctx context.Context) ([]schema.GroupVersionKind, error) {
+// search asks for each kind whether it holds tracked objects.
+func (w *Watcher) search(ctx context.Context) ([]schema.GroupVersionKind, error) {
 	lists, err := w.conn.Discovery.ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
@@ -86,8 +95,7 @@ func (w *Watcher) holdsTracked(ctx context.Context, gvr schema.GroupVersionResou
 			return false, fmt.Errorf("listing metadata of %s: %w", gvr, err)
 		}
 		if slices.ContainsFunc(page.Items, func(item metav1.PartialObjectMetadata) bool {
-			_, ok := w.Store.tracker.Owner(&item)
-			return ok
+			return w.Store.tracked(&item)
 		}) {
 			return true, nil
 		}
@@ -98,8 +106,13 @@ func (w *Watcher) holdsTracked(ctx context.Context, gvr schema.GroupVersionResou
 }
 
 // Snapshot is what an application has in the cluster now, from the store; objects whose content was not kept are read directly.
+// It fails once ctx has ended, in particular by a Retrack, before which Bind was called: it never tells what another tracker
+// has attributed.
 func (w *Watcher) Snapshot(ctx context.Context, instance string) (Snapshot, error) {
 	objects, missing := w.Store.Snapshot(instance)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("looking up the live objects: %w (%w)", err, context.Cause(ctx))
+	}
 	for _, key := range missing {
 		mapping, err := w.conn.Mapper.RESTMapping(key.GroupKind())
 		if cluster.IsUnknownKind(err) {

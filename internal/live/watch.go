@@ -17,6 +17,7 @@ import (
 
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
 // syncTimeout bounds the wait for the first list of a kind.
@@ -32,26 +33,68 @@ type Watcher struct {
 
 	mu    sync.Mutex
 	kinds map[schema.GroupKind]*kindWatch
-	swept chan struct{} // closed when the kinds that already hold tracked objects are known
-	found []schema.GroupVersionKind
+	swept *sweep
+	bound map[*context.CancelCauseFunc]struct{}
 }
 
 // kindWatch is the watch of one kind and the applications that use it.
 type kindWatch struct {
-	store  *Store
-	kind   schema.GroupKind
-	stop   context.CancelFunc
-	users  map[string]struct{}
-	synced chan struct{}
-	once   sync.Once
+	store    *Store
+	kind     schema.GroupKind
+	resource schema.GroupVersionResource
+	cancel   context.CancelFunc
+	users    map[string]struct{}
+	synced   chan struct{}
+	once     sync.Once
 
 	mu      sync.Mutex
 	lastErr error
+
+	feeding sync.Mutex // held while the store takes in what was seen
+	stopped bool       // what is still on its way is of no interest
 }
 
 // NewWatcher watches nothing yet; its watches end with ctx.
 func NewWatcher(ctx context.Context, conn *cluster.Conn, store *Store) *Watcher {
-	return &Watcher{Store: store, base: ctx, conn: conn, kinds: map[schema.GroupKind]*kindWatch{}}
+	return &Watcher{
+		Store: store, base: ctx, conn: conn,
+		kinds: map[schema.GroupKind]*kindWatch{}, swept: newSweep(), bound: map[*context.CancelCauseFunc]struct{}{},
+	}
+}
+
+// errRetracked ends what was begun under another tracker.
+var errRetracked = errors.New("the settings of resource tracking have changed: comparing again")
+
+// Bind gives a context that ends with ctx, and also when Retrack changes whose the objects are. Who settles anything by a
+// Snapshot takes it before he reads the tracker that he compares with.
+func (w *Watcher) Bind(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bound[&cancel] = struct{}{}
+	return ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.bound, &cancel)
+		cancel(nil)
+	}
+}
+
+// Retrack has objects attributed by another tracker: everything begun before, under Bind, ends, and all kinds in use are
+// listed again, which Use waits for.
+func (w *Watcher) Retrack(tracker tracking.Tracker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for cancel := range w.bound {
+		(*cancel)(errRetracked)
+	}
+	w.Store.retrack(tracker)
+	w.swept = newSweep()
+	for kind, old := range w.kinds {
+		old.stop()
+		w.kinds[kind] = w.start(kind, old.resource)
+		w.kinds[kind].users = old.users
+	}
 }
 
 // Use says which kinds an application uses, starts the watches that are lacking, ends those that nobody uses any more, and
@@ -111,7 +154,7 @@ func (w *Watcher) assign(instance string, kinds []schema.GroupVersionKind) ([]*k
 
 func (w *Watcher) start(kind schema.GroupKind, gvr schema.GroupVersionResource) *kindWatch {
 	ctx, stop := context.WithCancel(w.base)
-	kw := &kindWatch{store: w.Store, kind: kind, stop: stop, users: map[string]struct{}{}, synced: make(chan struct{})}
+	kw := &kindWatch{store: w.Store, kind: kind, resource: gvr, cancel: stop, users: map[string]struct{}{}, synced: make(chan struct{})}
 	client := w.conn.Dynamic.Resource(gvr)
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -125,9 +168,26 @@ func (w *Watcher) start(kind schema.GroupKind, gvr schema.GroupVersionResource) 
 			return events, err
 		},
 	}
-	reflector := cache.NewReflectorWithOptions(lw, &unstructured.Unstructured{}, kw, cache.ReflectorOptions{Name: "live", TypeDescription: gvr.String()})
+	reflector := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(lw, w.conn.Dynamic), &unstructured.Unstructured{}, kw, cache.ReflectorOptions{Name: "live", TypeDescription: gvr.String()})
 	go reflector.RunWithContext(ctx)
 	return kw
+}
+
+// stop ends the watch; nothing of it reaches the store afterwards.
+func (k *kindWatch) stop() {
+	k.cancel()
+	k.feeding.Lock()
+	defer k.feeding.Unlock()
+	k.stopped = true
+}
+
+// feed lets the store take in what was seen, unless the watch has been stopped since.
+func (k *kindWatch) feed(take func()) {
+	k.feeding.Lock()
+	defer k.feeding.Unlock()
+	if !k.stopped {
+		take()
+	}
 }
 
 // wait waits for the first list; a kind that may not be listed does not become listable by waiting.
@@ -171,7 +231,7 @@ func (k *kindWatch) put(obj any) error {
 	if !ok {
 		return fmt.Errorf("watch of %s: unexpected %T", k.kind, obj)
 	}
-	k.store.Put(object)
+	k.feed(func() { k.store.Put(object) })
 	return nil
 }
 
@@ -181,7 +241,7 @@ func (k *kindWatch) Delete(obj any) error {
 	if !ok {
 		return fmt.Errorf("watch of %s: unexpected %T", k.kind, obj)
 	}
-	k.store.Delete(resource.KeyOf(object), object.GetResourceVersion())
+	k.feed(func() { k.store.Delete(resource.KeyOf(object), object.GetResourceVersion()) })
 	return nil
 }
 
@@ -195,7 +255,7 @@ func (k *kindWatch) Replace(list []any, _ string) error {
 		}
 		objects = append(objects, object)
 	}
-	k.store.Replace(k.kind, objects)
+	k.feed(func() { k.store.Replace(k.kind, objects) })
 	k.once.Do(func() { close(k.synced) })
 	return nil
 }
