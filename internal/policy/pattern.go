@@ -62,11 +62,33 @@ func matchAnyGlob(patterns []string, value string) bool {
 // of an application (contract 7, sourceNamespaces; 5.2, application.namespaces). What cannot be read matches nothing.
 func MatchNamespace(patterns []string, namespace string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		if len(pattern) > 1 && strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/") {
-			return matchExpression(pattern[1:len(pattern)-1], namespace)
+		if expression, ok := cutExpression(pattern); ok {
+			return matchExpression(expression, namespace)
 		}
 		return matchGlob(pattern, namespace)
 	})
+}
+
+// CheckNamespace says why a pattern of MatchNamespace cannot be read; nil when it can.
+func CheckNamespace(pattern string) error {
+	expression, ok := cutExpression(pattern)
+	if !ok {
+		_, err := glob.Compile(pattern)
+		return err
+	}
+	if _, err := regexp.Compile(expression); err == nil {
+		return nil
+	}
+	_, err := regexp2.Compile(expression, regexp2.None)
+	return err
+}
+
+// cutExpression gives what stands between the slashes of a pattern that is an expression.
+func cutExpression(pattern string) (string, bool) {
+	if len(pattern) > 1 && strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/") {
+		return pattern[1 : len(pattern)-1], true
+	}
+	return "", false
 }
 
 // matchExpression keeps to expressions that run in linear time where it can. Lookaheads, which users need for "all but

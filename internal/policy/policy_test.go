@@ -174,6 +174,26 @@ func TestMatchNamespace(t *testing.T) {
 	}
 }
 
+func TestCheckNamespace(t *testing.T) {
+	for _, tc := range []struct {
+		reason, pattern string
+		readable        bool
+	}{
+		{"A name is a glob.", "team-a", true},
+		{"A glob.", "team-{a,b}-*", true},
+		{"An expression that runs in linear time.", "/^team-.*$/", true},
+		{"An expression with a lookahead.", "/^(?!kube-).*$/", true},
+		{"A glob that is not closed.", "team-[", false},
+		{"An expression that is not closed.", "/(/", false},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			if err := CheckNamespace(tc.pattern); (err == nil) != tc.readable {
+				t.Errorf("CheckNamespace(%q) = %v", tc.pattern, err)
+			}
+		})
+	}
+}
+
 // TestExpressionsEnd: an expression that backtracks for ever is given up, as no match.
 func TestExpressionsEnd(t *testing.T) {
 	if MatchNamespace([]string{`/^(?=(a+)+$)(a+)+$/`}, strings.Repeat("a", 63)+"!") {
