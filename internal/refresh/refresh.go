@@ -24,6 +24,9 @@ type Row struct {
 	Live   *unstructured.Unstructured // nil when the cluster lacks it
 	// Status is empty for what does not count: hooks, skipped objects, and copies of somebody else's mark (contract 3.5).
 	Status argov1.SyncStatusCode
+	// Modified tells that an apply of the target would change the live object, or that one side is missing. Ignored
+	// differences count here: they say what is shown as OutOfSync, while a sync applies the whole target (contract 3.4).
+	Modified bool
 	// Hook and Skipped objects are not compared.
 	Hook    bool
 	Skipped bool
@@ -37,9 +40,10 @@ type Row struct {
 	SharedWith string
 }
 
-// RequiresPruning tells whether the live object has left the sources (contract 3.5).
+// RequiresPruning tells whether the live object has left the sources (contract 3.5). A live hook never counts as wanted, so
+// it shows this too; one made by generateName does not, because its mark names no object (contract B16).
 func (r Row) RequiresPruning() bool {
-	return r.Target == nil && r.Live != nil && r.SelfReferenced && !r.Skipped
+	return (r.Target == nil || r.Hook) && r.Live != nil && r.SelfReferenced && !r.Skipped
 }
 
 // Comparison is what an application wants against what it has.
@@ -87,7 +91,7 @@ func (m *Memory) Compare(ctx context.Context, req Request) *Comparison {
 	for _, object := range req.State.Objects {
 		seen[object.Key] = struct{}{}
 		row := Row{Key: object.Key, Target: object.Target, Live: req.Snapshot[object.Key], UnknownKind: object.Unknown}
-		row.Hook, row.Skipped = resource.IsHook(object.Target), resource.IsSkipped(object.Target)
+		row.Hook, row.Skipped, row.Modified = resource.IsHook(object.Target), resource.IsSkipped(object.Target), true
 		if row.Live != nil {
 			row.own(req)
 		}
@@ -102,7 +106,7 @@ func (m *Memory) Compare(ctx context.Context, req Request) *Comparison {
 		if _, ok := seen[key]; ok {
 			continue
 		}
-		row := Row{Key: key, Live: obj, Hook: resource.IsHook(obj), Skipped: resource.IsSkipped(obj)}
+		row := Row{Key: key, Live: obj, Hook: resource.IsHook(obj), Skipped: resource.IsSkipped(obj), Modified: true}
 		row.own(req)
 		row.Extraneous = slices.Contains(resource.Values(obj, argov1.AnnotationCompareOptions), "IgnoreExtraneous")
 		if row.SelfReferenced && !row.Hook && !row.Skipped {
@@ -110,7 +114,7 @@ func (m *Memory) Compare(ctx context.Context, req Request) *Comparison {
 		}
 		comparison.add(row)
 	}
-	slices.SortFunc(comparison.Rows, func(a, b Row) int { return a.Key.Compare(b.Key) })
+	slices.SortStableFunc(comparison.Rows, func(a, b Row) int { return a.Key.Compare(b.Key) })
 	if comparison.Err != nil {
 		comparison.Status = argov1.SyncStatusUnknown
 	}
@@ -163,6 +167,7 @@ func (m *Memory) judge(ctx context.Context, req Request, row *Row, hash string, 
 }
 
 func (r *Row) set(modified bool) {
+	r.Modified = modified
 	r.Status = argov1.SyncStatusSynced
 	if modified {
 		r.Status = argov1.SyncStatusOutOfSync

@@ -203,7 +203,7 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope, validated bool) (p
 	}
 	for _, row := range s.comparison.Rows {
 		object := plan.Object{
-			Target: row.Target, Live: row.Live, Modified: row.Status != argov1.SyncStatusSynced, SelfReferenced: row.SelfReferenced,
+			Target: row.Target, Live: row.Live, Modified: row.Modified, SelfReferenced: row.SelfReferenced,
 		}
 		rejected, err := r.rejected(s, row)
 		if err != nil {
