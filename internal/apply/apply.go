@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -58,29 +59,30 @@ func (r *Runner) Run(ctx context.Context, conn *cluster.Conn, options plan.Optio
 	return outcomes
 }
 
-// group does actions side by side, as many as there are slots.
+// group does actions side by side.
 func (r *Runner) group(ctx context.Context, call call, group []plan.Action) []plan.Outcome {
 	done := make([]plan.Outcome, len(group))
-	finished := make(chan struct{}, len(group))
-	started := 0
-	for i, action := range group {
+	started := r.each(ctx, len(group), func(i int) { done[i] = call.do(ctx, group[i]) })
+	return done[:started]
+}
+
+// each does n things side by side, as many at a time as there are slots, and waits for them; it tells how many were started
+// before ctx ended.
+func (r *Runner) each(ctx context.Context, n int, do func(i int)) (started int) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for i := range n {
 		select {
 		case r.slots <- struct{}{}:
 		case <-ctx.Done():
+			return i
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		started++
-		go func() {
-			defer func() { <-r.slots; finished <- struct{}{} }()
-			done[i] = call.do(ctx, action)
-		}()
+		all.Go(func() {
+			defer func() { <-r.slots }()
+			do(i)
+		})
 	}
-	for range started {
-		<-finished
-	}
-	return done[:started]
+	return n
 }
 
 // call is what the actions of one run have in common.
@@ -115,7 +117,7 @@ func (c call) do(ctx context.Context, action plan.Action) plan.Outcome {
 	case plan.ReleaseHook:
 		outcome.Err = c.release(ctx, client, task.Live)
 	case plan.DeleteHook:
-		outcome.Err = c.deleteHook(ctx, client, task.Live)
+		outcome.Err = c.deleteHook(ctx, client, task)
 	}
 	return outcome
 }
@@ -208,23 +210,23 @@ func Predict(ctx context.Context, conn *cluster.Conn, target *unstructured.Unstr
 	})
 }
 
-// Delete removes one live object as the cascade of a deleted application does (contract 2.11). The observer learns what is
-// left of it.
-func Delete(ctx context.Context, conn *cluster.Conn, obj *unstructured.Unstructured, propagation string, observer Observer) error {
-	client, err := conn.Client(obj)
-	if err != nil {
-		return err
-	}
+// Delete removes live objects side by side, as the cascade of a deleted application does (contract 2.11), and tells what came
+// of each. The observer learns what is left of them.
+func (r *Runner) Delete(ctx context.Context, conn *cluster.Conn, objs []*unstructured.Unstructured, propagation string, observer Observer) []error {
+	errs := make([]error, len(objs))
 	c := call{conn: conn, observer: observer}
-	if resource.IsHook(obj) {
-		if err := c.release(ctx, client, obj); err != nil {
-			return err
+	started := r.each(ctx, len(objs), func(i int) {
+		task := plan.Task{Key: resource.KeyOf(objs[i]), Live: objs[i], Propagation: propagation}
+		client, err := c.client(task)
+		if err == nil {
+			err = c.deleteHook(ctx, client, task) // an object that is no hook has no hook finalizer to lose
 		}
+		errs[i] = err
+	})
+	for i := range errs[started:] {
+		errs[started+i] = ctx.Err()
 	}
-	if err := remove(ctx, client, obj, propagation); err != nil {
-		return err
-	}
-	return c.look(ctx, client, obj)
+	return errs
 }
 
 // Release takes the hook finalizer off a live hook, so that nothing holds it when the operation is over.

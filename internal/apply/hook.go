@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/plan"
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
@@ -56,12 +57,12 @@ func (c call) observe(after *unstructured.Unstructured) {
 }
 
 // deleteHook takes the hook finalizer off and deletes.
-func (c call) deleteHook(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured) error {
-	if err := c.release(ctx, client, live); err != nil {
+func (c call) deleteHook(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) error {
+	if err := c.release(ctx, client, task.Live); err != nil {
 		return err
 	}
-	if err := remove(ctx, client, live, "foreground"); err != nil {
+	if err := remove(ctx, client, task.Live, task.Propagation); err != nil {
 		return err
 	}
-	return c.look(ctx, client, live)
+	return c.look(ctx, client, task.Live)
 }

@@ -61,12 +61,11 @@ func (s *Store) retrack(tracker tracking.Tracker) {
 	s.tracker = tracker
 }
 
-// tracked tells whether an object carries the mark of any application.
-func (s *Store) tracked(obj metav1.Object) bool {
+// owner is the application whose mark an object carries, and whether there is one.
+func (s *Store) owner(obj metav1.Object) (instance string, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	_, ok := s.tracker.Owner(obj)
-	return ok
+	return s.tracker.Owner(obj)
 }
 
 // Put takes in an object as it was seen; one older than what is known is ignored.
@@ -91,6 +90,16 @@ func (s *Store) Put(obj *unstructured.Unstructured) {
 	if !same {
 		s.tell(changes)
 	}
+}
+
+// Get is the object of a key as it was seen last; nil when there is none, or when its content was of no interest.
+func (s *Store) Get(key resource.Key) *unstructured.Unstructured {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.entries[key]; e != nil {
+		return e.object
+	}
+	return nil
 }
 
 // Delete forgets an object. Resource versions tell a deletion from the watch that is older than a later creation.

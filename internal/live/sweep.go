@@ -95,7 +95,8 @@ func (w *Watcher) holdsTracked(ctx context.Context, gvr schema.GroupVersionResou
 			return false, fmt.Errorf("listing metadata of %s: %w", gvr, err)
 		}
 		if slices.ContainsFunc(page.Items, func(item metav1.PartialObjectMetadata) bool {
-			return w.Store.tracked(&item)
+			_, tracked := w.Store.owner(&item)
+			return tracked
 		}) {
 			return true, nil
 		}

@@ -37,9 +37,12 @@ func TestHooks(t *testing.T) {
 			left: []string{"h"},
 		},
 		{
-			reason:  "a wave with a hook ends one pass later, and its other rows stay as they are",
-			world:   newWorld(object("Pod", "pod", "0"), hook("Pod", "h", "0", "Sync")),
-			change:  func(w *world) { w.ends["h"] = end{code: argov1.HealthHealthy, slow: 3}; w.ends["pod"] = end{code: argov1.HealthProgressing} },
+			reason: "a wave with a hook ends one pass later, and its other rows stay as they are",
+			world:  newWorld(object("Pod", "pod", "0"), hook("Pod", "h", "0", "Sync")),
+			change: func(w *world) {
+				w.ends["h"] = end{code: argov1.HealthHealthy, slow: 3}
+				w.ends["pod"] = end{code: argov1.HealthProgressing}
+			},
 			effects: []string{"apply h, apply pod"}, phase: argov1.OperationSucceeded, message: messageDone,
 			rows: map[string]string{"h Sync": "Synced Succeeded done", "pod Sync": "Synced Running done"}, left: []string{"h"},
 		},
@@ -58,10 +61,10 @@ func TestHooks(t *testing.T) {
 			left: []string{"bad", "cleanup", "stays"},
 		},
 		{
-			reason: "a SyncFail hook that cannot be made adds a line of its own",
-			world:  newWorld(object("ConfigMap", "main", "0"), hook("ConfigMap", "notify", "0", "SyncFail")),
-			change: func(w *world) { w.refuses["main"], w.refuses["notify"] = "invalid", "not allowed" },
-			phase:  argov1.OperationFailed,
+			reason:  "a SyncFail hook that cannot be made adds a line of its own",
+			world:   newWorld(object("ConfigMap", "main", "0"), hook("ConfigMap", "notify", "0", "SyncFail")),
+			change:  func(w *world) { w.refuses["main"], w.refuses["notify"] = "invalid", "not allowed" },
+			phase:   argov1.OperationFailed,
 			message: unsuccessful + ", reason: invalid\none or more SyncFail hooks failed, reason: not allowed",
 		},
 		{

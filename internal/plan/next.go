@@ -107,7 +107,9 @@ func (s *situation) filter(keep func(Task) bool) []Task {
 }
 
 // disposable tells whether a hook may be deleted because of how the sync went.
-func (s *situation) disposable(task Task) bool { return deletable(task) && !s.runs(task) && !s.stuck(task) }
+func (s *situation) disposable(task Task) bool {
+	return deletable(task) && !s.runs(task) && !s.stuck(task)
+}
 
 // idleHooks are the hooks with our finalizer that run in none of their phases.
 func (s *situation) idleHooks() []Task {

@@ -50,9 +50,11 @@ func TestSync(t *testing.T) {
 			rows: map[string]string{"web Sync": "Synced Failed no image"},
 		},
 		{
-			reason:  "a degraded object does not fail the sync while another still runs",
-			world:   newWorld(object("Deployment", "web", "0"), object("Deployment", "slow", "0"), object("ConfigMap", "late", "1")),
-			change:  func(w *world) { w.ends["web"], w.ends["slow"] = end{code: argov1.HealthDegraded}, end{code: argov1.HealthProgressing} },
+			reason: "a degraded object does not fail the sync while another still runs",
+			world:  newWorld(object("Deployment", "web", "0"), object("Deployment", "slow", "0"), object("ConfigMap", "late", "1")),
+			change: func(w *world) {
+				w.ends["web"], w.ends["slow"] = end{code: argov1.HealthDegraded}, end{code: argov1.HealthProgressing}
+			},
 			effects: []string{"apply slow, apply web"}, phase: argov1.OperationRunning, message: "waiting for healthy state of /Deployment/slow",
 		},
 		{
@@ -127,8 +129,8 @@ func TestSync(t *testing.T) {
 		},
 		{
 			reason: "what cannot be applied at all is told at once, all of it, and nothing is touched",
-			world: newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "", "1"), generated(object("Secret", "", "2"), "fresh-")),
-			phase: argov1.OperationFailed, message: failedApply + " (dry run)",
+			world:  newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "", "1"), generated(object("Secret", "", "2"), "fresh-")),
+			phase:  argov1.OperationFailed, message: failedApply + " (dry run)",
 			rows: map[string]string{
 				"ConfigMap/ Sync": "SyncFailed Failed resource name may not be empty: give ConfigMap a metadata.name",
 				"Secret/ Sync":    "SyncFailed Failed from fresh-: cannot use generate name with apply",
@@ -148,16 +150,20 @@ func TestSync(t *testing.T) {
 			rows: map[string]string{"b Sync": "Synced Succeeded done", "a Sync": "SyncFailed Failed invalid"},
 		},
 		{
-			reason:  "a selective sync does what was selected, without hooks",
-			world:   newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "b", "0"), hook("Job", "h", "0", "PreSync")),
-			change:  func(w *world) { w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "b"}} },
+			reason: "a selective sync does what was selected, without hooks",
+			world:  newWorld(object("ConfigMap", "a", "0"), object("ConfigMap", "b", "0"), hook("Job", "h", "0", "PreSync")),
+			change: func(w *world) {
+				w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "b"}}
+			},
 			effects: []string{"apply b"}, phase: argov1.OperationSucceeded, message: messageAllRun,
 		},
 		{
 			reason: "a selective sync that selects nothing has nothing to do",
 			world:  newWorld(object("ConfigMap", "a", "0")),
-			change: func(w *world) { w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "x"}} },
-			phase:  argov1.OperationSucceeded, message: messageDone,
+			change: func(w *world) {
+				w.in.Options.Resources = []argov1.SyncOperationResource{{Kind: "ConfigMap", Name: "x"}}
+			},
+			phase: argov1.OperationSucceeded, message: messageDone,
 		},
 		{
 			reason:  "ApplyOutOfSyncOnly leaves out what is as it should be",

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,6 +37,22 @@ type State struct {
 	Types     []argov1.ApplicationSourceType
 	// Conditions are warnings and errors about single objects.
 	Conditions []argov1.ApplicationCondition
+
+	rendered []*unstructured.Unstructured // as the sources gave them
+}
+
+// HasUnknownKinds tells whether the cluster did not serve the kind of an object when the state was made.
+func (s *State) HasUnknownKinds() bool {
+	return slices.ContainsFunc(s.Objects, func(o Object) bool { return o.Unknown })
+}
+
+// Relocate is the same state placed anew, as after the cluster has learnt new kinds; nothing is rendered again.
+func (s *State) Relocate(scope Scope) (*State, error) {
+	state := &State{Revisions: s.Revisions, Types: s.Types, rendered: s.rendered}
+	if err := state.collect(s.rendered, scope); err != nil {
+		return nil, err
+	}
+	return state, nil
 }
 
 // Request says whose target state is wanted.
@@ -43,6 +60,8 @@ type Request struct {
 	Sources []argov1.ApplicationSource
 	// Revisions override the target revisions of the sources, one each; empty means those of the sources.
 	Revisions []string
+	// Manifests in JSON take the place of the sources, which are then not rendered (contract 1.6).
+	Manifests []string
 	// Force asks the repositories although an answer is remembered (refresh level 3).
 	Force bool
 	Scope Scope
@@ -71,6 +90,10 @@ type Rendering interface {
 func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, error) {
 	revisions := make([]string, len(req.Sources))
 	for i, src := range req.Sources {
+		if len(req.Manifests) > 0 {
+			revisions[i] = src.TargetRevision
+			continue
+		}
 		if i < len(req.Revisions) && req.Revisions[i] != "" {
 			src.TargetRevision = req.Revisions[i]
 		}
@@ -86,9 +109,12 @@ func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, e
 // Build renders all sources at full revisions and makes one target state of them.
 func Build(ctx context.Context, rendering Rendering, req Request, revisions []string) (*State, error) {
 	state := &State{Revisions: revisions}
-	var objects []*unstructured.Unstructured
+	objects, err := parseManifests(req.Manifests)
+	if err != nil {
+		return nil, err
+	}
 	for i, src := range req.Sources {
-		if src.Ref != "" && src.Path == "" && src.Chart == "" {
+		if len(req.Manifests) > 0 || (src.Ref != "" && src.Path == "" && src.Chart == "") {
 			state.Types = append(state.Types, "")
 			continue
 		}
@@ -102,7 +128,23 @@ func Build(ctx context.Context, rendering Rendering, req Request, revisions []st
 	if err := state.collect(objects, req.Scope); err != nil {
 		return nil, err
 	}
+	if state.HasUnknownKinds() {
+		state.rendered = objects
+	}
 	return state, nil
+}
+
+// parseManifests reads the manifests that came with an operation.
+func parseManifests(manifests []string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for i, text := range manifests {
+		object := &unstructured.Unstructured{}
+		if err := object.UnmarshalJSON([]byte(text)); err != nil {
+			return nil, fmt.Errorf("operation.sync.manifests[%d] is no object: %w", i, err)
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
 }
 
 // sourceError has the wording that users of the ComparisonError condition know (contract 2.10).

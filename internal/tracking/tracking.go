@@ -175,6 +175,21 @@ func (t Tracker) SelfReferenced(live, target *unstructured.Unstructured) bool {
 	return key == named
 }
 
+// Nameless tells whether the mark of live was written before the object had a name, as that of a hook with a generated name
+// is: it names the kind and the place, and no object.
+func (t Tracker) Nameless(live *unstructured.Unstructured) bool {
+	if !t.writesAnnotation() {
+		return false
+	}
+	id, ok := t.id(live)
+	named := resource.KeyOf(live)
+	named.Name = ""
+	if named.Namespace == "" {
+		id.Key.Namespace = ""
+	}
+	return ok && id.Key == named
+}
+
 // Migrate makes the marks of live, a copy that it changes, comparable with those of target after the tracking method
 // changed from labels to annotations (contract 3.3): a live object that carries only the label counts as annotated, and
 // its label counts as absent unless the target has one too. A live annotation always stays what it is, so that an

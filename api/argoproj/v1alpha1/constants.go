@@ -131,6 +131,10 @@ const (
 	FinalizerResources           = "resources-finalizer.argocd.argoproj.io"
 	FinalizerResourcesForeground = "resources-finalizer.argocd.argoproj.io/foreground"
 	FinalizerResourcesBackground = "resources-finalizer.argocd.argoproj.io/background"
+	FinalizerPreDelete           = "pre-delete-finalizer.argocd.argoproj.io"
+	FinalizerPreDeleteCleanup    = "pre-delete-finalizer.argocd.argoproj.io/cleanup"
+	FinalizerPostDelete          = "post-delete-finalizer.argocd.argoproj.io"
+	FinalizerPostDeleteCleanup   = "post-delete-finalizer.argocd.argoproj.io/cleanup"
 	FinalizerHook                = "argocd.argoproj.io/hook-finalizer"
 )
 
@@ -141,6 +145,7 @@ const (
 	AnnotationSkipReconcile     = "argocd.argoproj.io/skip-reconcile"
 	AnnotationCompareOptions    = "argocd.argoproj.io/compare-options"
 	AnnotationDeletionApproved  = "argocd.argoproj.io/deletion-approved"
+	AnnotationMigrationManager  = "argocd.argoproj.io/client-side-apply-migration-manager"
 	AnnotationSyncWave          = "argocd.argoproj.io/sync-wave"
 	AnnotationHook              = "argocd.argoproj.io/hook"
 	AnnotationHookDeletePolicy  = "argocd.argoproj.io/hook-delete-policy"

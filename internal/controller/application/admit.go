@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"reflect"
 	"strconv"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -34,7 +35,15 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	}
 	s.app.Status.Sync.Status = argov1.SyncStatusUnknown
 	s.setHealth(argov1.HealthUnknown, "")
-	s.abortOperation(argov1.OperationError, violations[0])
+	reasons := make([]string, len(violations))
+	for i, message := range violations {
+		reasons[i] = string(argov1.ConditionInvalidSpecError) + ": " + message
+	}
+	err := r.abort(ctx, s, strings.Join(reasons, ";"))
+	s.unfinished = false
+	if err != nil {
+		return err
+	}
 	return outcome.Waiting(s.untilPoll())
 }
 
@@ -65,10 +74,8 @@ func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
 		if spec.HasMultipleSources() {
 			where = "spec.sources[" + strconv.Itoa(i) + "]"
 		}
-		if source.RepoURL == "" {
-			violations = append(violations, where+".repoURL is required")
-		} else if source.Path == "" && source.Chart == "" && source.Ref == "" {
-			violations = append(violations, where+".path is required (or chart, for a Helm repository)")
+		if source.RepoURL == "" || (source.Path == "" && source.Chart == "" && source.Ref == "") {
+			violations = append(violations, fmt.Sprintf("%[1]s.repoURL and either %[1]s.path or %[1]s.chart are required", where))
 		}
 	}
 	return violations
@@ -81,7 +88,7 @@ func (r *Reconciler) validateDestination(destination argov1.ApplicationDestinati
 	case destination.Server == "" && destination.Name == "":
 		return []string{"Destination server missing from app spec"}
 	case destination.Server != "" && destination.Server != r.Conn.Server:
-		return []string{fmt.Sprintf("cluster %q is not configured: only %s is", destination.Server, r.Conn.Server)}
+		return []string{fmt.Sprintf("error getting cluster by server %q: cluster %[1]q not found", destination.Server)}
 	case destination.Name != "" && destination.Name != r.Conn.Name:
 		return []string{fmt.Sprintf("there are no clusters with this name: %s", destination.Name)}
 	}

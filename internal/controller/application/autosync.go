@@ -15,6 +15,9 @@ import (
 // retryComparison is how long a failed comparison waits before it is tried again without an event.
 const retryComparison = 30 * time.Second
 
+// longestRetry is the longest wait between two attempts when the spec says nothing (contract 1.3).
+const longestRetry = 3 * time.Minute
+
 // decision is what automated sync makes of a comparison.
 type decision struct {
 	operation *argov1.Operation
@@ -27,6 +30,10 @@ type decision struct {
 // autosync asks for an operation when automated sync says so; the operation is carried out by the same reconcile.
 func (r *Reconciler) autosync(_ context.Context, s *scope) error {
 	s.evaluated = append(s.evaluated, argov1.ConditionSyncError)
+	if s.app.Operation != nil || !s.comparesSpec() {
+		s.evaluated = s.evaluated[:len(s.evaluated)-1] // what was said about the last sync stays until this one has ended
+		return nil
+	}
 	d := decide(s.app, s.comparison, s.memory.state.Revisions, r.Options.SelfHeal, s.now)
 	if d.refusal != "" {
 		s.raise(argov1.ConditionSyncError, d.refusal)
@@ -61,20 +68,38 @@ func decide(app *argov1.Application, comparison *refresh.Comparison, revisions [
 	operation := automatedOperation(app, revisions, prune)
 	if attempted(app, revisions) {
 		state := app.Status.OperationState
-		if state.Phase != argov1.OperationSucceeded {
-			return decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s", strings.Join(revisions, " "), state.Message)}
-		}
-		if !isTrue(policy.Automated.SelfHeal) {
+		switch {
+		case state.Phase != argov1.OperationSucceeded:
+			return decideAgain(operation, state, revisions, now)
+		case !isTrue(policy.Automated.SelfHeal):
 			return decision{}
 		}
 		if wait := healDelay(state, backoff, now); wait > 0 {
 			return decision{wait: wait}
 		}
-		heal(operation, state, comparison)
+		heal(operation, app, comparison, backoff, now)
 	}
 	if prune && !isTrue(policy.Automated.AllowEmpty) && wipesOut(comparison) {
 		return decision{refusal: fmt.Sprintf("Skipping sync attempt to [%s]: auto-sync will wipe out all resources", strings.Join(revisions, " "))}
 	}
+	return decision{operation: operation}
+}
+
+// decideAgain has an automated sync that failed for good tried once more each time the longest back-off of its retries has
+// passed, while the condition says what is wrong. The original never tries again before the revision changes.
+func decideAgain(operation *argov1.Operation, state *argov1.OperationState, revisions []string, now time.Time) decision {
+	d := decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s", strings.Join(revisions, " "), state.Message)}
+	if !state.Operation.InitiatedBy.Automated || state.FinishedAt == nil {
+		return d
+	}
+	longest := longestRetry
+	if backoff := operation.Retry.Backoff; backoff != nil {
+		longest = parseDuration(backoff.MaxDuration, longest)
+	}
+	if d.wait = longest - now.Sub(state.FinishedAt.Time); d.wait > 0 {
+		return d
+	}
+	operation.Retry.Limit = 0
 	return decision{operation: operation}
 }
 
@@ -135,9 +160,11 @@ func automatedOperation(app *argov1.Application, revisions []string, prune bool)
 	return operation
 }
 
-// heal narrows an operation to what differs; such a sync runs no hooks and writes no history (contract 2.9).
-func heal(operation *argov1.Operation, state *argov1.OperationState, comparison *refresh.Comparison) {
-	if state.Operation.Sync != nil {
+// heal narrows an operation to what differs; such a sync runs no hooks and writes no history (contract 2.9). Only heals that
+// did not hold are counted: an application that was in sync for longer than its back-off begins anew.
+func heal(operation *argov1.Operation, app *argov1.Application, comparison *refresh.Comparison, backoff Backoff, now time.Time) {
+	state := app.Status.OperationState
+	if state.Operation.Sync != nil && !held(app, backoff, now) {
 		operation.Sync.SelfHealAttemptsCount = state.Operation.Sync.SelfHealAttemptsCount
 	}
 	operation.Sync.SelfHealAttemptsCount++
@@ -150,8 +177,15 @@ func heal(operation *argov1.Operation, state *argov1.OperationState, comparison 
 	}
 }
 
-// healDelay is what is left of the back-off, counted from the end of the last operation. An application that stayed in sync
-// for longer than its back-off is healed at once.
+// held tells whether the last heal held: the application was in sync until now, for longer than its back-off. The status
+// still tells what the comparison before this one found.
+func held(app *argov1.Application, backoff Backoff, now time.Time) bool {
+	state := app.Status.OperationState
+	return app.Status.Sync.Status == argov1.SyncStatusSynced && state.FinishedAt != nil && state.Operation.Sync != nil &&
+		now.Sub(state.FinishedAt.Time) > healBackoff(backoff, state.Operation.Sync.SelfHealAttemptsCount)
+}
+
+// healDelay is what is left of the back-off, counted from the end of the last operation.
 func healDelay(state *argov1.OperationState, backoff Backoff, now time.Time) time.Duration {
 	if state.FinishedAt == nil || state.Operation.Sync == nil {
 		return 0

@@ -52,6 +52,8 @@ type Options struct {
 	ControlNamespace string
 	// WaveDelay is the pause after each wave but the last (contract 2.4 step 10); 0 means none.
 	WaveDelay time.Duration
+	// SyncTimeout is how long an operation may take; 0 means for ever (contract 2.11).
+	SyncTimeout time.Duration
 	// SelfHeal is the back-off between heals of one revision (contract 2.9).
 	SelfHeal Backoff
 	// Concurrency is how many applications are reconciled at the same time.
@@ -86,12 +88,19 @@ type Reconciler struct {
 // memory is what is worth keeping of an application between two reconciles. Losing it costs time and nothing else.
 type memory struct {
 	state     *target.State
-	stateKey  string    // what state was built from
-	refreshed time.Time // when the revisions were resolved last
+	stateKey  string         // what state was built from
+	refreshed time.Time      // when the revisions were resolved last
+	request   target.Request // what was asked for last
+	resolved  []string       // the revisions that the spec wanted last
+	newest    []string       // the revisions that the spec wants while an operation carries out others
 	compare   refresh.Memory
 	written   *argov1.Application // the newest version that we wrote ourselves
 	resume    time.Time           // end of the pause between two waves
 	failure   targetFailure       // why the target state could not be loaded last time
+	timedOut  bool                // the operation is terminated because it took too long
+
+	waiting      string // what the operation waits for
+	waitingSince time.Time
 }
 
 // targetFailure is an answer that is not asked for again at every event.
@@ -115,6 +124,8 @@ type scope struct {
 	requested  bool // a refresh was asked for by annotation
 	hard       bool
 	refreshed  bool // the revisions were resolved in this pass
+	confirming bool // a deletion waits for a person
+	unfinished bool // an operation ended that was about something else than the spec
 	comparison *refresh.Comparison
 	conditions []argov1.ApplicationCondition
 	evaluated  []argov1.ApplicationConditionType

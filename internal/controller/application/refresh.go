@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/apply"
@@ -34,6 +37,7 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 		s.raise(condition.Type, condition.Message)
 	}
 	s.reportComparison()
+	s.deletionFinalizers()
 	return nil
 }
 
@@ -51,64 +55,144 @@ func (s *scope) reportComparison() {
 	}
 }
 
-// loadTarget makes sure that the memory holds the target state; Git is asked only when the spec changed, somebody asked, or
-// the polling interval is over (contract 2.10).
+// loadTarget makes sure that the memory holds the target state; Git is asked only when the spec changed, somebody asked, an
+// operation begins, or the polling interval is over (contract 2.10).
 func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	req := r.targetRequest(s)
 	key, err := requestKey(req)
 	if err != nil {
 		return err
 	}
-	if failure := s.memory.failure; failure.err != nil && failure.key == key && s.now.Before(failure.until) && !s.requested {
+	s.memory.request = req
+	asked := key + strings.Join(req.Revisions, ",")
+	if failure := s.memory.failure; failure.err != nil && failure.key == asked && s.now.Before(failure.until) && !s.requested {
 		return failure.err
 	}
 	due := s.settings.Timeout > 0 && !s.now.Before(s.pollAt())
-	current := s.memory.state != nil && s.memory.stateKey == key && s.memory.failure.err == nil
-	if current && !due && !s.requested {
+	known := s.memory.state != nil && s.memory.stateKey == key && s.memory.failure.err == nil
+	switch state := s.underway(); {
+	case len(req.Manifests) > 0:
+		known = known && !due
+	case pinned(req):
+		r.lookAhead(ctx, s, due)
+		known = known && slices.Equal(req.Revisions, s.memory.state.Revisions)
+	default:
+		known = known && !due && !s.requested && state == nil && slices.Equal(s.memory.resolved, s.memory.state.Revisions)
+	}
+	if known {
 		return nil
 	}
-	err = r.fetchTarget(ctx, s, req, key, current)
-	s.memory.failure = targetFailure{err: err, key: key, until: s.now.Add(retryComparison)}
+	err = r.fetchTarget(ctx, s, req, key)
+	s.memory.failure = targetFailure{err: err, key: asked, until: s.now.Add(retryComparison)}
 	return err
 }
 
+// pinned tells whether a request names the resolved revision of every source.
+func pinned(req target.Request) bool {
+	return len(req.Revisions) == len(req.Sources) && !slices.ContainsFunc(req.Revisions, func(revision string) bool { return !isFullRevision(revision) })
+}
+
+// isFullRevision tells whether a revision is the id of a commit.
+func isFullRevision(revision string) bool {
+	return len(revision) == 40 && strings.Trim(revision, "0123456789abcdef") == ""
+}
+
+// lookAhead resolves what the spec wants while an automated operation carries out something older, so that the newer one can
+// take its place. A repository that does not answer now is asked again later.
+func (r *Reconciler) lookAhead(ctx context.Context, s *scope, due bool) {
+	state := s.underway()
+	if state == nil || !state.Operation.InitiatedBy.Automated || (!due && !s.requested) {
+		return
+	}
+	req := r.specRequest(s)
+	req.Force = s.requested
+	newest, err := target.Resolve(ctx, r.Rendering, req)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Info("the repositories could not be asked for a newer revision", "error", err.Error())
+		return
+	}
+	s.memory.newest, s.memory.refreshed, s.refreshed = newest, s.now, true
+}
+
 // fetchTarget asks the repositories, and renders when there is something new.
-func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Request, key string, current bool) error {
-	req.Force = s.requested || (s.memory.state != nil && !current)
+func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Request, key string) error {
+	state := s.memory.state
+	req.Force = s.requested || s.underway() != nil || (state != nil && s.memory.stateKey != key)
 	revisions, err := target.Resolve(ctx, r.Rendering, req)
 	if err != nil {
 		return err
 	}
-	if !current || s.hard || !slices.Equal(revisions, s.memory.state.Revisions) {
-		state, err := target.Build(ctx, r.Rendering, req, revisions)
-		if err != nil {
+	if state == nil || s.memory.stateKey != key || s.hard || !slices.Equal(revisions, state.Revisions) || state.HasUnknownKinds() {
+		if state, err = target.Build(ctx, r.Rendering, req, revisions); err != nil {
 			return err
 		}
 		s.memory.state, s.memory.stateKey = state, key
 	}
-	s.memory.refreshed, s.refreshed = s.now, true
+	s.memory.newest = nil
+	if s.comparesSpec() && !pinned(req) {
+		s.memory.resolved, s.memory.refreshed, s.refreshed = revisions, s.now, true
+	}
 	return nil
 }
 
-// targetRequest asks for the state of the running operation if there is one, else for that of the spec.
-func (r *Reconciler) targetRequest(s *scope) target.Request {
-	req := target.Request{Sources: s.app.Spec.GetSources(), Scope: target.Scope{
+// relocate places the targets anew after the cluster has learnt new kinds.
+func (r *Reconciler) relocate(s *scope) error {
+	if !s.memory.state.HasUnknownKinds() {
+		return nil
+	}
+	state, err := s.memory.state.Relocate(s.memory.request.Scope)
+	if err != nil {
+		return err
+	}
+	s.memory.state = state
+	clear(s.namespaced)
+	return nil
+}
+
+// specRequest asks for the state that the spec wants.
+func (r *Reconciler) specRequest(s *scope) target.Request {
+	return target.Request{Sources: s.app.Spec.GetSources(), Scope: target.Scope{
 		Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
 		Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced,
 	}}
-	if op := s.app.Operation; op != nil && op.Sync != nil {
-		switch {
-		case len(op.Sync.Sources) > 0:
-			req.Sources = op.Sync.Sources
-		case op.Sync.Source != nil:
-			req.Sources = argov1.ApplicationSources{*op.Sync.Source}
-		}
-		req.Revisions = op.Sync.Revisions
-		if op.Sync.Revision != "" {
-			req.Revisions = []string{op.Sync.Revision}
-		}
+}
+
+// targetRequest asks for the state of the running operation if there is one, else for that of the spec. Manifests that came
+// with an operation stay the target until the next one (contract 1.6).
+func (r *Reconciler) targetRequest(s *scope) target.Request {
+	req := r.specRequest(s)
+	state := s.underway()
+	if state == nil {
+		req.Manifests = effective(s.app.Status.OperationState).Manifests
+		return req
+	}
+	op := effective(state)
+	req.Manifests = op.Manifests
+	switch {
+	case len(op.Sources) > 0:
+		req.Sources = op.Sources
+	case op.Source != nil:
+		req.Sources = argov1.ApplicationSources{*op.Source}
+	}
+	switch result := state.SyncResult; {
+	case result != nil && len(result.Revisions) > 0:
+		req.Revisions = result.Revisions
+	case result != nil && result.Revision != "":
+		req.Revisions = []string{result.Revision}
+	case len(op.Revisions) > 0:
+		req.Revisions = op.Revisions
+	case op.Revision != "":
+		req.Revisions = []string{op.Revision}
 	}
 	return req
+}
+
+// comparesSpec tells whether the target in memory is what the spec wants, rather than what an operation asked for.
+func (s *scope) comparesSpec() bool {
+	request := s.memory.request
+	return slices.EqualFunc(request.Sources, s.app.Spec.GetSources(), func(a, b argov1.ApplicationSource) bool { return reflect.DeepEqual(a, b) }) &&
+		slices.Equal(request.Manifests, effective(s.app.Status.OperationState).Manifests) &&
+		(!pinned(request) || slices.Equal(request.Revisions, s.memory.resolved))
 }
 
 func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known bool, err error) {
@@ -121,7 +205,7 @@ func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known 
 
 // requestKey changes when a target state would have to be built anew.
 func requestKey(req target.Request) (string, error) {
-	data, err := json.Marshal([]any{req.Sources, req.Revisions, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker})
+	data, err := json.Marshal([]any{req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker})
 	if err != nil {
 		return "", fmt.Errorf("the sources of the application: %w", err)
 	}
@@ -182,21 +266,51 @@ func (r *Reconciler) inventory(ctx context.Context, s *scope) ([]schema.GroupVer
 	return append(kinds, swept...), err
 }
 
-// failComparison reports that target or live state is not known. What was known of the objects stays in the status, as
-// Unknown; nothing is synced, healed or pruned on such a basis.
+// failComparison reports that target or live state is not known. What is live is shown as Unknown; nothing is synced, healed
+// or pruned on such a basis.
 func (r *Reconciler) failComparison(ctx context.Context, s *scope, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return err
 	}
 	s.raise(argov1.ConditionComparisonError, err.Error())
-	s.app.Status.Sync.Status = argov1.SyncStatusUnknown
-	for i := range s.app.Status.Resources {
-		s.app.Status.Resources[i].Status = argov1.SyncStatusUnknown
+	operating := s.app.Operation != nil
+	if abortErr := r.abort(ctx, s, string(argov1.ConditionComparisonError)+": "+err.Error()); abortErr != nil && !outcome.IsWaiting(abortErr) {
+		return abortErr
 	}
-	if s.app.Status.Health.Status == "" {
-		s.setHealth(argov1.HealthHealthy, "")
+	if s.unfinished {
+		return outcome.Waiting(atOnce) // what the spec wants may be known although what the operation wanted is not
 	}
-	s.abortOperation(argov1.OperationError, err.Error())
+	if operating {
+		return outcome.Waiting(max(retryAt(s.app.Status.OperationState).Sub(r.Now()), atOnce))
+	}
+	s.showUnknown(ctx, r)
 	s.memory.refreshed = s.now
 	return outcome.Waiting(max(min(s.untilPoll(), retryComparison), 0))
+}
+
+// showUnknown writes a status without a target: what is live stays in sight, and whether it is wanted is not known
+// (contract B 13).
+func (s *scope) showUnknown(ctx context.Context, r *Reconciler) {
+	status := &s.app.Status
+	status.Sync.Status = argov1.SyncStatusUnknown
+	status.Sync.Revision, status.Sync.Revisions, status.SourceType, status.SourceTypes = "", nil, "", nil
+	if !s.app.Spec.HasMultipleSources() {
+		status.Sync.Revision = s.app.Spec.GetSource().TargetRevision
+	}
+	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	if err != nil || r.watch(ctx, s) != nil {
+		for i := range status.Resources {
+			status.Resources[i].Status = argov1.SyncStatusUnknown
+		}
+		return
+	}
+	comparison := s.memory.compare.Compare(ctx, refresh.Request{
+		State: &target.State{}, Snapshot: snapshot, Tracker: s.settings.Tracker, Instance: s.instance,
+	})
+	for i := range comparison.Rows {
+		if comparison.Rows[i].Status != "" {
+			comparison.Rows[i].Status = argov1.SyncStatusUnknown
+		}
+	}
+	s.showRows(comparison.Rows)
 }

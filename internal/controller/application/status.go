@@ -11,7 +11,6 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,13 +25,17 @@ func (s *scope) raise(conditionType argov1.ApplicationConditionType, message str
 	s.conditions = append(s.conditions, argov1.ApplicationCondition{Type: conditionType, Message: message})
 }
 
-// report writes the status once, if it says anything new.
+// report writes the status once, if it says anything new. When an operation ended that was about something else than the spec,
+// what the spec wants is compared in the next reconcile, and all but the operation waits for that.
 func (r *Reconciler) report(ctx context.Context, s *scope) error {
+	s.app.Status.ControllerNamespace = r.Options.ControlNamespace
+	if s.unfinished {
+		return r.write(ctx, s)
+	}
 	s.setConditions()
 	if s.comparison != nil {
 		s.setComparison()
 	}
-	s.app.Status.ControllerNamespace = r.Options.ControlNamespace
 	if s.requested {
 		delete(s.app.Annotations, argov1.AnnotationRefresh)
 		delete(s.app.Annotations, argov1.AnnotationRefreshTimestamp)
@@ -140,28 +143,37 @@ func (s *scope) setComparison() {
 		status.Sync.Revision, status.Sync.Revisions = "", state.Revisions
 		status.SourceType, status.SourceTypes = "", state.Types
 	} else {
-		status.Sync.ComparedTo.Source = *s.app.Spec.Source
+		status.Sync.ComparedTo.Source = s.app.Spec.GetSource()
 		status.Sync.Revision, status.Sync.Revisions = state.Revisions[0], nil
 		status.SourceType, status.SourceTypes = state.Types[0], nil
 	}
-	status.Resources = status.Resources[:0:0]
-	var rows []health.Row
-	for _, row := range s.comparison.Rows {
+	s.showRows(s.comparison.Rows)
+}
+
+// showRows writes the objects, and what they make of the application. A hook shows only while it stands in the cluster.
+func (s *scope) showRows(rows []refresh.Row) {
+	status := &s.app.Status
+	status.Resources = make([]argov1.ResourceStatus, 0, len(rows))
+	healthRows := make([]health.Row, 0, len(rows))
+	for _, row := range rows {
+		if row.Hook && row.Live == nil {
+			continue
+		}
 		assessed := assessRow(row)
 		status.Resources = append(status.Resources, s.resourceStatus(row, assessed))
-		rows = append(rows, s.healthRow(row, assessed))
+		healthRows = append(healthRows, s.healthRow(row, assessed))
 	}
-	overall := health.Aggregate(rows)
+	overall := health.Aggregate(healthRows)
 	s.setHealth(overall.Status, overall.Message)
-	status.Summary = summarize(s.comparison.Rows)
+	status.Summary = summarize(rows)
 }
 
 func assessRow(row refresh.Row) *health.Status {
-	if row.Live != nil {
-		return health.Assess(row.Live)
-	}
 	if row.Hook || row.Skipped {
 		return nil
+	}
+	if row.Live != nil {
+		return health.Assess(row.Live)
 	}
 	return &health.Status{Status: argov1.HealthMissing}
 }
@@ -175,6 +187,7 @@ func (s *scope) resourceStatus(row refresh.Row, assessed *health.Status) argov1.
 		Group: row.Key.Group, Version: obj.GroupVersionKind().Version, Kind: row.Key.Kind,
 		Namespace: row.Key.Namespace, Name: row.Key.Name,
 		Status: row.Status, Hook: row.Hook, RequiresPruning: row.RequiresPruning(), SyncWave: int64(resource.Wave(obj)),
+		RequiresDeletionConfirmation: row.Live != nil && asksFirst(row.Live, s.syncOptions()),
 	}
 	if assessed != nil {
 		result.Health = &argov1.HealthStatus{Status: assessed.Status, Message: assessed.Message}
@@ -210,7 +223,7 @@ func summarize(rows []refresh.Row) argov1.ApplicationSummary {
 		if row.Live == nil {
 			continue
 		}
-		summary.Images = append(summary.Images, images(row.Live)...)
+		summary.Images = append(summary.Images, resource.Images(row.Live)...)
 		for name, value := range row.Live.GetAnnotations() {
 			if strings.HasPrefix(name, argov1.AnnotationLinkPrefix) {
 				summary.ExternalURLs = append(summary.ExternalURLs, value)
@@ -221,26 +234,6 @@ func summarize(rows []refresh.Row) argov1.ApplicationSummary {
 	slices.Sort(summary.ExternalURLs)
 	summary.Images, summary.ExternalURLs = slices.Compact(summary.Images), slices.Compact(summary.ExternalURLs)
 	return summary
-}
-
-// podSpecs are the places where workloads keep the specification of their pods.
-var podSpecs = [][]string{{"spec"}, {"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}}
-
-func images(obj *unstructured.Unstructured) []string {
-	var found []string
-	for _, path := range podSpecs {
-		for _, field := range []string{"initContainers", "containers"} {
-			containers, _, _ := unstructured.NestedSlice(obj.Object, append(slices.Clone(path), field)...)
-			for _, container := range containers {
-				if c, ok := container.(map[string]any); ok {
-					if image, ok := c["image"].(string); ok && image != "" {
-						found = append(found, image)
-					}
-				}
-			}
-		}
-	}
-	return found
 }
 
 // announce writes events for what became different (texts as users of Argo CD know them).
