@@ -76,6 +76,11 @@ test-race: ## Run all tests with the race detector.
 e2e: controlplane ## Run only the tests on the full control plane.
 	$(go_test) -v ./test/e2e/...
 
+.PHONY: conformance
+conformance: controlplane ## Score the recorded cases. AREA=waves,hooks or CASE=waves-order narrow it down; V=1 shows differences; KEEP=DIR keeps records.
+	go test $(RACE) -timeout 30m -count 1 -v -run TestRecordedCases $(TESTFLAGS) ./test/conformance/applications \
+		$(if $(AREA),-areas '$(AREA)') $(if $(CASE),-cases '$(CASE)') $(if $(V),-differences) $(if $(KEEP),-keep '$(abspath $(KEEP))')
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME.
