@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -39,6 +41,9 @@ import (
 
 // settingsName is the ConfigMap with the settings that users of Argo CD know.
 const settingsName = "argocd-cm"
+
+// profileAddress serves pprof when it is asked for: on the loopback interface only, since a profile tells secrets.
+const profileAddress = "127.0.0.1:6060"
 
 // Command is the subcommand that runs the operator.
 func Command() *cobra.Command {
@@ -81,56 +86,65 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	log := ctrl.LoggerFrom(ctx)
 	config = rest.AddUserAgent(rest.CopyConfig(config), "tiphys")
 	config.QPS = -1
-	mgr, err := newManager(config, options, log)
+	// The server warns of deprecated kinds whenever they are listed; that says nothing about an application.
+	config.WarningHandler = rest.NoWarnings{}
+	served, err := newNamespaces(options.Namespace, options.ApplicationNamespaces)
 	if err != nil {
 		return err
 	}
-	if err := addControllers(ctx, mgr, config, options); err != nil {
+	mapper, err := awaitKinds(ctx, config, kindsTimeout)
+	if err != nil {
 		return err
 	}
-	log.Info("starting", "namespace", options.Namespace)
+	managerOptions, err := newManagerOptions(options, served)
+	if err != nil {
+		return err
+	}
+	managerOptions.Logger = log
+	managerOptions.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper, nil }
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return fmt.Errorf("building the manager: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
+		return fmt.Errorf("adding the probes: %w", err)
+	}
+	if err := addControllers(ctx, mgr, config, options, served); err != nil {
+		return err
+	}
+	log.Info("starting", "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil
 }
 
-func newManager(config *rest.Config, options *Options, log logr.Logger) (manager.Manager, error) {
+// newManagerOptions are the manager's options: what it watches, where it listens, and who leads.
+func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), argov1.AddToScheme(scheme)); err != nil {
-		return nil, fmt.Errorf("building the scheme: %w", err)
+		return ctrl.Options{}, fmt.Errorf("building the scheme: %w", err)
 	}
 	control := map[string]cache.Config{options.Namespace: {}}
-	applications := map[string]cache.Config{options.Namespace: {}}
-	for _, namespace := range options.ApplicationNamespaces {
-		applications[namespace] = cache.Config{}
-	}
 	stop := 20 * time.Second
-	metricsOptions := metricsserver.Options{BindAddress: options.MetricsAddress}
 	pprofAddress := ""
 	if options.Profile {
-		pprofAddress = "127.0.0.1:6060"
+		pprofAddress = profileAddress
 	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Logger: log, Metrics: metricsOptions, HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
+	return ctrl.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
 		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
 		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
-			&argov1.Application{}: {Namespaces: applications},
+			&argov1.Application{}: {Namespaces: served.watched()},
 			&argov1.AppProject{}:  {Namespaces: control},
 			&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", settingsName)},
 		}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("building the manager: %w", err)
-	}
-	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
-		return nil, fmt.Errorf("adding the probes: %w", err)
-	}
-	return mgr, nil
+	}, nil
 }
 
-func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options) error {
+func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces) error {
 	conn, err := cluster.InCluster(config)
 	if err != nil {
 		return err
@@ -139,7 +153,11 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 	if err != nil {
 		return fmt.Errorf("opening the repository cache: %w", err)
 	}
-	provider := newSettingsProvider(mgr.GetClient(), options)
+	provider := &settingsProvider{reader: mgr.GetAPIReader(), options: options}
+	startup, err := provider.get(ctx)
+	if err != nil {
+		return err
+	}
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(options.Parallelism),
 		Rendering: &target.Repositories{
@@ -152,18 +170,15 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
 		},
 	}
-	tracker, err := provider.startupTracker(ctx, mgr.GetAPIReader())
-	if err != nil {
-		return err
-	}
-	reconciler.Watcher = live.NewWatcher(ctx, conn, live.NewStore(tracker, reconciler.Changed))
-	if err := metrics.Registry.Register(&application.Collector{Reader: mgr.GetClient()}); err != nil {
+	reconciler.Watcher = live.NewWatcher(ctx, conn, live.NewStore(startup.Tracker, reconciler.Changed))
+	provider.reader, provider.retrack = mgr.GetClient(), reconciler.Watcher.Retrack
+	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
 	if err := mgr.Add(defaultProject{client: mgr.GetClient(), namespace: options.Namespace}); err != nil {
 		return fmt.Errorf("adding the default project: %w", err)
 	}
-	return reconciler.SetupWithManager(mgr)
+	return reconciler.SetupWithManager(ctx, mgr, served.serves)
 }
 
 // resolveTTL shares one answer of a repository between the applications of one polling round.

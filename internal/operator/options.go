@@ -59,7 +59,7 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CacheDir, "cache-dir", filepath.Join(os.TempDir(), "tiphys"), "folder for the object stores of Git repositories")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8082", "address of the metrics; 0 turns them off")
 	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
-	flags.BoolVar(&o.Profile, "profile", false, "serve pprof beside the metrics")
+	flags.BoolVar(&o.Profile, "profile", false, "serve pprof on "+profileAddress)
 	flags.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work at a time")
 	flags.StringVar(&o.LogLevel, "loglevel", "info", "debug, info, warn or error")
 	flags.StringVar(&o.LogFormat, "logformat", "json", "json or text")

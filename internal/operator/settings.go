@@ -18,47 +18,58 @@ import (
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
+// partOfLabel with partOfValue marks the ConfigMaps that count as settings (contract 5.1).
+const (
+	partOfLabel = "app.kubernetes.io/part-of"
+	partOfValue = "argocd"
+)
+
 // settingsProvider reads argocd-cm, and parses it when it has changed.
 type settingsProvider struct {
 	reader  client.Reader
 	options *Options
+	// retrack tells the index of live objects that objects are tracked in another way, before get says so; nil while there
+	// is no index yet.
+	retrack func(tracking.Tracker)
 
 	mu      sync.Mutex
-	version string
+	read    bool
+	version string // of the ConfigMap that current is made of; empty when there is none
 	current application.Settings
-}
-
-func newSettingsProvider(reader client.Reader, options *Options) *settingsProvider {
-	return &settingsProvider{reader: reader, options: options}
 }
 
 // get gives the settings in force; without an argocd-cm these are the defaults.
 func (p *settingsProvider) get(ctx context.Context) (application.Settings, error) {
-	return p.read(ctx, p.reader)
-}
-
-// startupTracker is the tracker that the index of live objects is built with: changing it takes a restart.
-func (p *settingsProvider) startupTracker(ctx context.Context, reader client.Reader) (tracking.Tracker, error) {
-	current, err := p.read(ctx, reader)
-	return current.Tracker, err
-}
-
-func (p *settingsProvider) read(ctx context.Context, reader client.Reader) (application.Settings, error) {
+	// The ConfigMap is read under the lock, so that a slow reader does not bring back what was.
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	cm := &corev1.ConfigMap{}
-	err := reader.Get(ctx, types.NamespacedName{Namespace: p.options.Namespace, Name: settingsName}, cm)
+	err := p.reader.Get(ctx, types.NamespacedName{Namespace: p.options.Namespace, Name: settingsName}, cm)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return application.Settings{}, fmt.Errorf("reading ConfigMap %s: %w", settingsName, err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if version := cm.ResourceVersion + " "; p.version != version {
-		parsed, problems := settings.Parse(cm.Data)
-		for _, problem := range problems {
-			ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
-		}
-		p.version, p.current = version, p.adapt(parsed)
+	if p.read && p.version == cm.ResourceVersion {
+		return p.current, nil
 	}
-	return p.current, nil
+	parsed, problems := settings.Parse(visible(ctx, cm))
+	for _, problem := range problems {
+		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
+	}
+	now := p.adapt(parsed)
+	if p.retrack != nil && now.Tracker != p.current.Tracker {
+		p.retrack(now.Tracker)
+	}
+	p.read, p.version, p.current = true, cm.ResourceVersion, now
+	return now, ctx.Err() // the caller may be among those that end because of it
+}
+
+// visible is the data of argocd-cm, nothing if it lacks the label without which it does not count (contract 5.1).
+func visible(ctx context.Context, cm *corev1.ConfigMap) map[string]string {
+	if cm.ResourceVersion != "" && cm.Labels[partOfLabel] != partOfValue {
+		ctrl.LoggerFrom(ctx).Info("the settings are not read: the ConfigMap needs the label "+partOfLabel+"="+partOfValue, "configMap", settingsName)
+		return nil
+	}
+	return cm.Data
 }
 
 // adapt is what the controller needs of the settings. The polling interval is a flag, as it is an environment variable of

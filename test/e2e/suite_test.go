@@ -26,6 +26,7 @@ var (
 	plane    *fixture.ControlPlane
 	cluster  client.Client
 	server   *fixture.GitServer
+	folder   string // lives as long as the suite
 	sequence int
 )
 
@@ -39,12 +40,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(GinkgoLogr)
+	folder = GinkgoT().TempDir()
 	var err error
-	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
-		Controllers: true, Nodes: 1, CRDs: []string{filepath.Join("..", "..", "config", "crd", "bases")}, Progress: GinkgoWriter,
-	})
+	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Controllers: true, Nodes: 1, Progress: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
+	install(ctx)
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(argov1.AddToScheme(scheme)).To(Succeed())
@@ -53,20 +54,34 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	server, err = fixture.StartGitServer()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(server.Close)
-	Expect(cluster.Create(ctx, namespaceNamed("argocd"))).To(Succeed())
 	startOperator()
 })
 
-// startOperator runs the operator until the suite ends.
+// install applies what users apply.
+func install(ctx context.Context) {
+	for _, args := range [][]string{
+		{"apply", "--server-side", "-k", filepath.Join("..", "..", "config", "default")},
+		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"},
+	} {
+		output, err := plane.Kubectl(ctx, args...)
+		Expect(err).NotTo(HaveOccurred(), output)
+	}
+}
+
+// startOperator runs the operator until the suite ends, with the permissions of the installation and no others.
 func startOperator() {
+	config := plane.RESTConfig()
+	config.Impersonate.UserName = "system:serviceaccount:argocd:tiphys"
 	options, err := operator.Defaults()
 	Expect(err).NotTo(HaveOccurred())
-	options.CacheDir = GinkgoT().TempDir()
+	options.CacheDir = filepath.Join(folder, "git")
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
 	options.WaveDelay = 0
+	options.LeaderElect = true
+	options.ApplicationNamespaces = []string{"tenant-*", "/^guest-[0-9]+$/"}
 	ctx, stop := context.WithCancel(ctrl.LoggerInto(context.Background(), GinkgoLogr.WithName("operator")))
 	done := make(chan error, 1)
-	go func() { done <- operator.Run(ctx, plane.RESTConfig(), options) }()
+	go func() { done <- operator.Run(ctx, config, options) }()
 	DeferCleanup(func() {
 		stop()
 		Eventually(done).Should(Receive(BeNil()))
@@ -108,8 +123,15 @@ func (s *scenario) automated(prune, selfHeal bool) *scenario {
 	return s
 }
 
+// create creates the application; a spec that fails reports how it stands then.
 func (s *scenario) create(ctx context.Context) *scenario {
 	Expect(cluster.Create(ctx, s.app)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) {
+		if CurrentSpecReport().Failed() {
+			text, err := plane.Kubectl(ctx, "get", "application", "-o", "yaml", "-n", s.app.Namespace, s.app.Name)
+			AddReportEntry("application "+s.app.Name, fmt.Sprint(text, err))
+		}
+	})
 	return s
 }
 

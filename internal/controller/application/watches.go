@@ -7,11 +7,15 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -23,8 +27,9 @@ import (
 
 // queue is the controller's work queue, known once the controller has started.
 type queue struct {
-	mu   sync.RWMutex
-	work workqueue.TypedRateLimitingInterface[reconcile.Request]
+	mu     sync.RWMutex
+	work   workqueue.TypedRateLimitingInterface[reconcile.Request]
+	serves func(namespace string) bool // nil before the setup
 }
 
 func (q *queue) start(_ context.Context, work workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
@@ -34,12 +39,12 @@ func (q *queue) start(_ context.Context, work workqueue.TypedRateLimitingInterfa
 	return nil
 }
 
-// after has an application reconciled after a while. Before the controller has started there is no need: it begins with
-// all applications.
+// after has an application reconciled after a while, if its namespace is served: a mark in the cluster may name any. Before
+// the controller has started there is no need: it begins with all applications.
 func (q *queue) after(request reconcile.Request, wait time.Duration) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	if q.work != nil {
+	if q.work != nil && q.serves(request.Namespace) {
 		q.work.AddAfter(request, wait)
 	}
 }
@@ -54,19 +59,91 @@ func (r *Reconciler) Changed(change live.Change) {
 	r.queue.after(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}, 0)
 }
 
-// SetupWithManager registers the reconciler.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	err := ctrl.NewControllerManagedBy(mgr).
+// byProject is the index of the applications by the name of their project.
+const byProject = "spec.project"
+
+// SetupWithManager registers the reconciler for the applications of those namespaces that are served. Every ConfigMap that
+// the manager's cache lets through counts as settings, which concern all applications.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, serves func(namespace string) bool) error {
+	r.queue.serves = serves
+	err := mgr.GetFieldIndexer().IndexField(ctx, &argov1.Application{}, byProject, projectOf)
+	if err != nil {
+		return fmt.Errorf("indexing applications by project: %w", err)
+	}
+	served := predicate.NewPredicateFuncs(func(obj client.Object) bool { return serves(obj.GetNamespace()) })
+	err = ctrl.NewControllerManagedBy(mgr).
 		Named("application").
-		For(&argov1.Application{}).
-		WithEventFilter(predicate.Funcs{UpdateFunc: relevant}).
+		For(&argov1.Application{}, builder.WithPredicates(served, predicate.Funcs{UpdateFunc: relevant})).
+		Watches(&argov1.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject), builder.WithPredicates(decisive)).
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(decisive)).
 		WatchesRawSource(source.Func(r.queue.start)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Options.Concurrency, 1)}).
-		Complete(r)
+		Complete(reconcile.Func(r.reconcileBound))
 	if err != nil {
 		return fmt.Errorf("setting up the application controller: %w", err)
 	}
 	return nil
+}
+
+// reconcileBound reconciles until the settings change whose the objects of the cluster are; it is then begun again.
+func (r *Reconciler) reconcileBound(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, release := r.Watcher.Bind(ctx)
+	defer release()
+	result, err := r.Reconcile(ctx, req)
+	if value, ok := r.memories.Load(req.NamespacedName); ok && ctx.Err() != nil {
+		if mem, ok := value.(*memory); ok {
+			mem.failure = targetFailure{} // that a source could not be read because of the end is no answer to keep
+		}
+	}
+	return result, err
+}
+
+func projectOf(obj client.Object) []string {
+	if app, ok := obj.(*argov1.Application); ok {
+		return []string{app.Spec.GetProject()}
+	}
+	return nil
+}
+
+// ofProject lists the applications of a project.
+func (r *Reconciler) ofProject(ctx context.Context, project client.Object) []reconcile.Request {
+	return r.list(ctx, client.MatchingFields{byProject: project.GetName()})
+}
+
+func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.list(ctx)
+}
+
+func (r *Reconciler) list(ctx context.Context, options ...client.ListOption) []reconcile.Request {
+	var list argov1.ApplicationList
+	if err := r.Client.List(ctx, &list, options...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing the applications that a change concerns; they are compared at the next poll")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		if r.queue.serves(list.Items[i].Namespace) {
+			requests = append(requests, requestFor(&list.Items[i]))
+		}
+	}
+	return requests
+}
+
+// decisive leaves out what changes nothing for an application: what was there at the start, when all applications are
+// reconciled anyway, and the status and metadata of projects and settings.
+var decisive = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		switch before := e.ObjectOld.(type) {
+		case *argov1.AppProject:
+			after, ok := e.ObjectNew.(*argov1.AppProject)
+			return !ok || !reflect.DeepEqual(before.Spec, after.Spec)
+		case *corev1.ConfigMap:
+			after, ok := e.ObjectNew.(*corev1.ConfigMap)
+			return !ok || !reflect.DeepEqual(before.Data, after.Data) || !reflect.DeepEqual(before.Labels, after.Labels)
+		}
+		return true
+	},
 }
 
 // relevant leaves out updates of the status alone. An Application has no status subresource, so its generation says

@@ -1,0 +1,6 @@
+//go:build race
+
+package e2e
+
+// raceFlags build the operator as the suite was built, so that nothing is compiled twice, and with the race detector too.
+var raceFlags = []string{"-race"}
