@@ -36,7 +36,9 @@ func serveKinds(t *testing.T, most int32) *rest.Config {
 			}
 		})
 	}
-	answer("/api", func() any { return metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}} })
+	answer("/api", func() any {
+		return metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}}
+	})
 	answer("/api/v1", func() any { return metav1.APIResourceList{GroupVersion: "v1"} })
 	answer("/apis", func() any { return metav1.APIGroupList{Groups: []metav1.APIGroup{group}} })
 	answer("/apis/argoproj.io", func() any { return group })

@@ -160,3 +160,10 @@ func (s *scenario) edit(ctx SpecContext, name, value string) {
 	cm.Data["key"] = value
 	Expect(cluster.Update(ctx, cm)).To(Succeed())
 }
+
+// heals edits a ConfigMap and waits until it is what it was.
+func (s *scenario) heals(ctx SpecContext, name, value string) {
+	GinkgoHelper()
+	s.edit(ctx, name, "by hand")
+	Eventually(ctx, func() string { return s.data(ctx, name) }).Should(Equal(value))
+}

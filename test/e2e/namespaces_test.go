@@ -51,8 +51,7 @@ var _ = Describe("Applications outside the control namespace", func() {
 			cm := &corev1.ConfigMap{}
 			Expect(cluster.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "a"}, cm)).To(Succeed())
 			Expect(cm.Annotations).To(HaveKeyWithValue(argov1.AnnotationTrackingID, s.app.Namespace+"_"+s.app.Name+":/ConfigMap:"+s.namespace+"/a"))
-			s.edit(ctx, "a", "by hand")
-			Eventually(ctx, func() string { return s.data(ctx, "a") }).Should(Equal("one"))
+			s.heals(ctx, "a", "one")
 		}
 
 		By("an object that names an application outside does not bring it in")
@@ -61,8 +60,7 @@ var _ = Describe("Applications outside the control namespace", func() {
 			Annotations: map[string]string{argov1.AnnotationTrackingID: "stranger_" + outside.app.Name + ":/ConfigMap:" + outside.namespace + "/marked"},
 		}}
 		Expect(cluster.Create(ctx, mark)).To(Succeed())
-		glob.edit(ctx, "a", "by hand") // seen after the mark, by the same watch
-		Eventually(ctx, func() string { return glob.data(ctx, "a") }).Should(Equal("one"))
+		glob.heals(ctx, "a", "one") // seen after the mark, by the same watch
 		before := outside.app.ResourceVersion
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(outside.app), outside.app)).To(Succeed())
 		Expect(outside.app.ResourceVersion).To(Equal(before))

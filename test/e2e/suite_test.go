@@ -42,7 +42,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(GinkgoLogr)
 	folder = GinkgoT().TempDir()
 	var err error
-	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Controllers: true, Nodes: 1, Progress: GinkgoWriter})
+	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Controllers: true, Nodes: 1, AuditLog: auditLog(), Progress: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	install(ctx)
