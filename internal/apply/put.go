@@ -54,6 +54,12 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 			return nil, "", fmt.Errorf("taking over the fields of %s: %w", clientSideManager, err)
 		}
 	}
+	if task.IsHook() && task.Live == nil {
+		after, err = client.Create(ctx, task.Target, metav1.CreateOptions{FieldManager: argov1.FieldManager})
+		if !apierrors.IsAlreadyExists(err) { // else it was created just before the process ended
+			return after, describe(task, "created"), err
+		}
+	}
 	target := task.Target
 	options := metav1.ApplyOptions{FieldManager: argov1.FieldManager, Force: true}
 	after, err = client.Apply(ctx, target.GetName(), target, options)

@@ -38,7 +38,6 @@ func hookTask(options Options, object Object, hookType argov1.HookType, phase ar
 	target := object.Target.DeepCopy()
 	if target.GetName() == "" && target.GetGenerateName() != "" {
 		target.SetName(hookName(options, target.GetGenerateName(), phase))
-		target.SetGenerateName("")
 	}
 	if _, duringSync := syncHooks[hookType]; duringSync && !slices.Contains(target.GetFinalizers(), argov1.FinalizerHook) {
 		target.SetFinalizers(append(target.GetFinalizers(), argov1.FinalizerHook))

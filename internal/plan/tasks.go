@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -97,7 +98,9 @@ func namespaceTask(in Input) []Task {
 	}
 	if metadata := in.Namespace.Metadata; metadata != nil {
 		target.SetLabels(metadata.Labels)
-		target.SetAnnotations(metadata.Annotations)
+		annotations := map[string]string{argov1.AnnotationSyncOptions: "ServerSideApply=true"} // as recorded, and as it is applied
+		maps.Copy(annotations, metadata.Annotations)
+		target.SetAnnotations(annotations)
 		task.ServerSideApply = true
 		task.Modified = task.Live == nil || diff.Local(target, task.Live)
 	}

@@ -37,8 +37,21 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 		s.raise(condition.Type, condition.Message)
 	}
 	s.reportComparison()
+	s.compareNamespace()
 	s.deletionFinalizers()
 	return nil
+}
+
+// compareNamespace takes a change of the metadata that the destination namespace is to have for a difference: the namespace
+// itself is not among the managed objects (contract 2.8).
+func (s *scope) compareNamespace() {
+	policy, state := s.app.Spec.SyncPolicy, s.app.Status.OperationState
+	if policy == nil || policy.ManagedNamespaceMetadata == nil || state == nil || state.SyncResult == nil || s.comparison.Status != argov1.SyncStatusSynced {
+		return
+	}
+	if !reflect.DeepEqual(policy.ManagedNamespaceMetadata, state.SyncResult.ManagedNamespaceMetadata) {
+		s.comparison.Status = argov1.SyncStatusOutOfSync
+	}
 }
 
 // reportComparison raises what the comparison found besides differences.
