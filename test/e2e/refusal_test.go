@@ -15,13 +15,17 @@ import (
 )
 
 var _ = Describe("Bad input", func() {
-	DescribeTable("fails the operation before anything is applied, with the reason", func(ctx SpecContext, files map[string]string, text string) {
-		files["app/a.yaml"] = configMap("a", "one")
+	DescribeTable("fails the operation before the next wave, with the reason", func(ctx SpecContext, files map[string]string, text string) {
+		files["app/a.yaml"] = configMap("a", "one", `argocd.argoproj.io/sync-wave: "1"`)
 		s := newScenario(ctx, files).create(ctx)
 		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusOutOfSync))
 		Expect(cluster.Patch(ctx, s.app, client.RawPatch("application/merge-patch+json", []byte(`{"operation":{"sync":{}}}`)))).To(Succeed())
 		Eventually(ctx, s.status(ctx)).Should(HaveField("OperationState.Phase", argov1.OperationFailed))
-		Expect(s.app.Status.OperationState.Message).To(ContainSubstring(text))
+		told := s.app.Status.OperationState.Message
+		for _, row := range s.app.Status.OperationState.SyncResult.Resources {
+			told += "\n" + row.Message
+		}
+		Expect(told).To(ContainSubstring(text))
 		Expect(s.data(ctx, "a")).To(Equal("missing"))
 	},
 		Entry("an unknown kind", map[string]string{"app/b.yaml": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: x}\n"},
