@@ -4,6 +4,7 @@
 package settings
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ const (
 	KeyResourceExclusions = "resource.exclusions"
 	KeyResourceInclusions = "resource.inclusions"
 	KeyCompareOptions     = "resource.compareoptions"
+	KeyCustomizations     = "resource.customizations" // with a suffix, one for each field and kind
 	KeyInClusterEnabled   = "cluster.inClusterEnabled"
 	KeyKustomizeEnabled   = "kustomize.enable"
 	KeyHelmEnabled        = "helm.enable"
@@ -43,6 +45,11 @@ const (
 	instanceLabelKeyRemedy  = "write a label key such as app.kubernetes.io/instance"
 	filterRemedy            = "write a YAML list of {apiGroups, kinds, clusters}, each a list of globs"
 	compareOptionsRemedy    = "write a YAML map with ignoreResourceStatusField, ignoreAggregatedRoles, ignoreDifferencesOnResourceUpdates"
+	customizationsRemedy    = "write a YAML map from <group>/<Kind> to fields such as ignoreDifferences"
+	legacyKindRemedy        = "write <group>/<Kind>, or <Kind> for the core group"
+	kindRemedy              = "end the key in <group>_<Kind>, in <Kind> for the core group, or in all"
+	ignoredRemedy           = "write a YAML map with lists jsonPointers, jqPathExpressions, managedFieldsManagers"
+	knownTypesRemedy        = "write a YAML list of {field, type}"
 	ignoreStatusFieldRemedy = "write all, crd or none for ignoreResourceStatusField"
 )
 
@@ -64,6 +71,13 @@ type Settings struct {
 
 	// Compare says what a comparison leaves out.
 	Compare CompareOptions
+	// IgnoreDifferences are fields that comparisons of all applications leave out. Groups and kinds are globs.
+	IgnoreDifferences argov1.IgnoreDifferences
+	// BrokenIgnoreDifferences says which of them cannot be read; a comparison must then fail rather than find differences
+	// that are meant to stay.
+	BrokenIgnoreDifferences error
+	// KnownTypes are fields of custom resources that hold values of built-in types.
+	KnownTypes []KnownType
 
 	// InClusterEnabled permits the operator's own cluster as a destination; default true.
 	InClusterEnabled bool
@@ -77,7 +91,7 @@ type Settings struct {
 // its key, the value and the remedy, and leaves the default in place.
 func Parse(argocdCM map[string]string) (Settings, []error) {
 	p := &parser{data: argocdCM}
-	return Settings{
+	s := Settings{
 		TrackingMethod:   p.trackingMethod(),
 		InstanceLabelKey: p.instanceLabelKey(),
 		InstallationID:   p.installationID(),
@@ -91,13 +105,19 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		JsonnetEnabled:   p.enabled(KeyJsonnetEnabled),
 		exclusions:       p.filters(KeyResourceExclusions),
 		inclusions:       p.filters(KeyResourceInclusions),
-	}, p.errs
+		KnownTypes:       p.knownTypes(),
+	}
+	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
+	return s, p.errs
 }
 
 // parser collects errors, so that every key is read whatever the others hold.
 type parser struct {
 	data map[string]string
 	errs []error
+
+	legacy    map[string]map[string]json.RawMessage // of KeyCustomizations, read when it is first needed
+	legacyErr error
 }
 
 // value is the trimmed value of a key; empty counts as absent.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/test/conformance"
 )
@@ -103,6 +104,15 @@ func TestParseReferenceManifest(t *testing.T) {
 	want := defaults()
 	want.TrackingMethod, want.InstanceLabelKey, want.InstallationID = cm.Data[settings.KeyTrackingMethod], "mycompany.com/appname", "my-unique-id"
 	want.Compare.IgnoreAggregatedRoles = true
+	want.IgnoreDifferences = argov1.IgnoreDifferences{
+		{Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}, ManagedFieldsManagers: []string{"kube-controller-manager"}},
+		{
+			Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration",
+			JSONPointers:          []string{"/webhooks/0/clientConfig/caBundle"},
+			JQPathExpressions:     []string{".webhooks[0].clientConfig.caBundle"},
+			ManagedFieldsManagers: []string{"kube-controller-manager"},
+		},
+	}
 	if diff := gocmp.Diff(want, got, cmpopts.IgnoreUnexported(settings.Settings{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -196,13 +206,14 @@ func TestErrorsShortenValues(t *testing.T) {
 
 // FuzzParse puts one value under every key: whatever it is, all settings stay within what callers may expect.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "true", "120s", "0", "-1", "label", "[{kinds: [Pod]}]", "ignoreResourceStatusField: off", "{", "&a [*a]", "9223372036854775807", "é"} {
+	for _, seed := range []string{"jsonPointers: [/a]", "a/B: {ignoreDifferences: 'jsonPointers: [/a]'}", "- {field: a.b, type: core/Quantity}", "", "true", "120s", "0", "-1", "label", "[{kinds: [Pod]}]", "ignoreResourceStatusField: off", "{", "&a [*a]", "9223372036854775807", "é"} {
 		f.Add(seed)
 	}
 	keys := []string{
 		settings.KeyTrackingMethod, settings.KeyInstanceLabelKey, settings.KeyInstallationID, settings.KeyTimeout, settings.KeyTimeoutJitter,
 		settings.KeyTimeoutHard, settings.KeyResourceExclusions, settings.KeyResourceInclusions, settings.KeyCompareOptions,
 		settings.KeyInClusterEnabled, settings.KeyKustomizeEnabled, settings.KeyHelmEnabled, settings.KeyJsonnetEnabled,
+		settings.KeyCustomizations, "resource.customizations.ignoreDifferences.all", "resource.customizations.knownTypeFields.all",
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		data := map[string]string{}
@@ -215,6 +226,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if parsed.TrackingMethod == "" || parsed.InstanceLabelKey == "" || parsed.Compare.IgnoreStatus == "" {
 			t.Errorf("an empty setting: %+v", parsed)
+		}
+		for _, entry := range parsed.IgnoreDifferences {
+			if entry.Kind == "" {
+				t.Errorf("an entry for no kind: %+v", entry)
+			}
 		}
 		for _, err := range errs {
 			var broken *settings.Error

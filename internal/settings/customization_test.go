@@ -1,0 +1,119 @@
+package settings_test
+
+import (
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/settings"
+)
+
+func TestIgnoreDifferences(t *testing.T) {
+	pointer := func(group, kind, text string) argov1.ResourceIgnoreDifferences {
+		return argov1.ResourceIgnoreDifferences{Group: group, Kind: kind, JSONPointers: []string{text}}
+	}
+	tests := []struct {
+		reason string
+		data   map[string]string
+		want   argov1.IgnoreDifferences
+		errs   []string
+	}{
+		{
+			"A key names group and kind, a kind of the core group, or all.",
+			map[string]string{
+				"resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: [/a]",
+				"resource.customizations.ignoreDifferences.ConfigMap":       "jsonPointers: [/b]",
+				"resource.customizations.ignoreDifferences.all":             "jsonPointers: [/c]",
+			},
+			argov1.IgnoreDifferences{pointer("*", "*", "/c"), pointer("", "ConfigMap", "/b"), pointer("apps", "Deployment", "/a")},
+			nil,
+		},
+		{
+			"The older form is one map; its values are YAML in strings, or written out.",
+			map[string]string{"resource.customizations": `
+apps/Deployment:
+  health.lua: return {}
+  ignoreDifferences: |
+    jsonPointers: [/a]
+ConfigMap:
+  ignoreDifferences: {jsonPointers: [/b]}
+"*.example.com/*":
+  ignoreDifferences: "jsonPointers: [/c]"
+`},
+			argov1.IgnoreDifferences{pointer("*.example.com", "*", "/c"), pointer("", "ConfigMap", "/b"), pointer("apps", "Deployment", "/a")},
+			nil,
+		},
+		{
+			"A key of its own wins.",
+			map[string]string{
+				"resource.customizations":                                   "apps/Deployment: {ignoreDifferences: 'jsonPointers: [/old]'}",
+				"resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: [/new]",
+			},
+			argov1.IgnoreDifferences{pointer("apps", "Deployment", "/new")},
+			nil,
+		},
+		{
+			"What is no list is told, with the key.",
+			map[string]string{"resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: /a"},
+			nil,
+			[]string{`argocd-cm: resource.customizations.ignoreDifferences.apps_Deployment is "jsonPointers: /a": error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go struct field .jsonPointers of type []string; write a YAML map with lists jsonPointers, jqPathExpressions, managedFieldsManagers`},
+		},
+		{
+			"A field that is misspelled would protect nothing, so it is told.",
+			map[string]string{"resource.customizations.ignoreDifferences.ConfigMap": "jsonPointer: [/a]"},
+			nil,
+			[]string{`argocd-cm: resource.customizations.ignoreDifferences.ConfigMap is "jsonPointer: [/a]": error unmarshaling JSON: while decoding JSON: json: unknown field "jsonPointer"; write a YAML map with lists jsonPointers, jqPathExpressions, managedFieldsManagers`},
+		},
+		{
+			"A kind that cannot be read is told.",
+			map[string]string{"resource.customizations.ignoreDifferences.apps_v1_Deployment": "jsonPointers: [/a]"},
+			nil,
+			[]string{`argocd-cm: resource.customizations.ignoreDifferences.apps_v1_Deployment is "jsonPointers: [/a]": end the key in <group>_<Kind>, in <Kind> for the core group, or in all`},
+		},
+		{
+			"So is one of the older form.",
+			map[string]string{"resource.customizations": "a/b/c: {ignoreDifferences: 'jsonPointers: [/a]'}"},
+			nil,
+			[]string{`argocd-cm: resource.customizations is "a/b/c: {ignoreDifferences: 'jsonPointers: [/a]'}": entry "a/b/c"; write <group>/<Kind>, or <Kind> for the core group`},
+		},
+	}
+	for _, tc := range tests {
+		t.Run(tc.reason, func(t *testing.T) {
+			got, errs := settings.Parse(tc.data)
+			if diff := gocmp.Diff(tc.want, got.IgnoreDifferences); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := gocmp.Diff(tc.errs, texts(errs)); diff != "" {
+				t.Errorf("errors: -want +got:\n%s", diff)
+			}
+			if (got.BrokenIgnoreDifferences != nil) != (len(tc.errs) > 0) {
+				t.Errorf("whoever compares is told: %v", got.BrokenIgnoreDifferences)
+			}
+		})
+	}
+}
+
+func TestCustomizationsThatAreNoMapBreakComparisons(t *testing.T) {
+	got, errs := settings.Parse(map[string]string{"resource.customizations": "[]"})
+	if len(errs) != 1 || got.BrokenIgnoreDifferences == nil {
+		t.Errorf("errors %v, told to comparisons: %v", errs, got.BrokenIgnoreDifferences)
+	}
+}
+
+func TestKnownTypes(t *testing.T) {
+	got, errs := settings.Parse(map[string]string{
+		"resource.customizations.knownTypeFields.argoproj.io_Rollout": "- {field: spec.template.spec, type: core/v1/PodSpec}",
+		"resource.customizations":                                     "example.com/Widget: {knownTypeFields: [{field: spec.ram, type: core/Quantity}]}",
+	})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	want := []settings.KnownType{
+		{Group: "argoproj.io", Kind: "Rollout", Field: "spec.template.spec", Type: "core/v1/PodSpec"},
+		{Group: "example.com", Kind: "Widget", Field: "spec.ram", Type: "core/Quantity"},
+	}
+	if diff := gocmp.Diff(want, got.KnownTypes); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
