@@ -8,6 +8,7 @@ package diff
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -16,16 +17,40 @@ import (
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 )
 
-// Normalize is a copy of a target as it is compared and applied: without status and creation time, the stringData of a
-// Secret folded into data (contract 3.3).
-func Normalize(target *unstructured.Unstructured) *unstructured.Unstructured {
+// StatusScope is the option ignoreResourceStatusField (contract 3.4).
+type StatusScope string
+
+// The scopes; an empty one is StatusOfAll.
+const (
+	StatusOfAll  StatusScope = "all"
+	StatusOfCRDs StatusScope = "crd"
+	StatusOfNone StatusScope = "none"
+)
+
+// Ignores tells whether the status of a kind is ignored.
+func (s StatusScope) Ignores(kind schema.GroupKind) bool {
+	switch s {
+	case StatusOfNone:
+		return false
+	case StatusOfCRDs:
+		return kind == schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+	}
+	return true
+}
+
+// Normalize is a copy of a target as it is compared and applied: without creation time, without the status that is ignored, the
+// stringData of a Secret folded into data (contract 3.3).
+func Normalize(target *unstructured.Unstructured, status StatusScope) *unstructured.Unstructured {
 	out := target.DeepCopy()
-	unstructured.RemoveNestedField(out.Object, "status")
+	if status.Ignores(out.GroupVersionKind().GroupKind()) {
+		unstructured.RemoveNestedField(out.Object, "status")
+	}
 	unstructured.RemoveNestedField(out.Object, "metadata", "creationTimestamp")
 	if out.GetKind() == "Secret" && out.GroupVersionKind().Group == "" {
 		foldStringData(out)
@@ -108,29 +133,49 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// dropped tells whether our field manager owns a field that the target does not set: an apply would remove it.
+// dropped tells whether our field manager owns a field that is live and that the target does not set: an apply would remove
+// it. Fields that were recorded in another version of the kind cannot be looked up in the live object, so they count as live.
 func dropped(target, live *unstructured.Unstructured) bool {
-	for _, entry := range live.GetManagedFields() {
+	for _, own := range ownedByUs(live) {
+		if own.set == nil {
+			return true
+		}
+		missing, converted := false, own.version != live.GetAPIVersion()
+		own.set.Iterate(func(path fieldpath.Path) {
+			missing = missing || (!has(target.Object, path) && (converted || has(live.Object, path)))
+		})
+		if missing {
+			return true
+		}
+	}
+	return false
+}
+
+// owned are the fields of our field manager in one version of a kind; set is nil when they cannot be read.
+type owned struct {
+	version string
+	set     *fieldpath.Set
+}
+
+func ownedByUs(obj *unstructured.Unstructured) []owned {
+	var list []owned
+	for _, entry := range obj.GetManagedFields() {
 		if entry.Manager != argov1.FieldManager || entry.Operation != "Apply" || entry.Subresource != "" || entry.FieldsV1 == nil {
 			continue
 		}
-		var owned fieldpath.Set
-		if err := owned.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
-			return true
+		own := owned{version: cmp.Or(entry.APIVersion, obj.GetAPIVersion()), set: &fieldpath.Set{}}
+		if err := own.set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
+			own.set = nil
 		}
-		missing := false
-		owned.Iterate(func(path fieldpath.Path) {
-			missing = missing || !has(target.Object, path)
-		})
-		return missing
+		list = append(list, own)
 	}
-	return false
+	return list
 }
 
 // has tells whether the value has something at the path.
 func has(value any, path fieldpath.Path) bool {
 	for _, element := range path {
-		next, ok := step(value, element)
+		next, _, ok := step(value, element)
 		if !ok {
 			return false
 		}
@@ -139,35 +184,28 @@ func has(value any, path fieldpath.Path) bool {
 	return true
 }
 
-func step(value any, element fieldpath.PathElement) (any, bool) {
-	switch {
-	case element.FieldName != nil:
-		object, ok := value.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		next, ok := object[*element.FieldName]
-		return next, ok
-	case element.Index != nil:
-		list, ok := value.([]any)
-		if !ok || *element.Index < 0 || *element.Index >= len(list) {
-			return nil, false
-		}
-		return list[*element.Index], true
-	default:
-		list, _ := value.([]any)
-		for _, item := range list {
-			if matches(item, element) {
-				return item, true
-			}
-		}
-		return nil, false
+// step goes to the field that an element of a managed path names, and tells its key or index.
+func step(value any, element fieldpath.PathElement) (next, at any, ok bool) {
+	if element.FieldName != nil {
+		object, _ := value.(map[string]any)
+		next, ok = object[*element.FieldName]
+		return next, *element.FieldName, ok
 	}
+	list, _ := value.([]any)
+	for i, item := range list {
+		if matches(item, i, element) {
+			return item, i, true
+		}
+	}
+	return nil, nil, false
 }
 
-// matches tells whether a list item has the key or is the value that the path element names. A key field that the item
+// matches tells whether a list item has the index or the key, or is the value, that the path element names. A key field that the item
 // lacks has been defaulted by the server (the protocol of a port): it does not tell items apart.
-func matches(item any, element fieldpath.PathElement) bool {
+func matches(item any, index int, element fieldpath.PathElement) bool {
+	if element.Index != nil {
+		return index == *element.Index
+	}
 	if element.Value != nil {
 		return equalScalar(item, (*element.Value).Unstructured())
 	}
@@ -182,31 +220,6 @@ func matches(item any, element fieldpath.PathElement) bool {
 		}
 	}
 	return true
-}
-
-// Changed tells whether the answer to a dry run differs from the live object in anything that is not bookkeeping.
-func Changed(live, predicted *unstructured.Unstructured) bool {
-	return !reflect.DeepEqual(content(live), content(predicted))
-}
-
-// content is an object without status and without the metadata that the server keeps for itself.
-func content(obj *unstructured.Unstructured) map[string]any {
-	out := make(map[string]any, len(obj.Object))
-	for key, value := range obj.Object {
-		if key != "status" && key != "metadata" {
-			out[key] = value
-		}
-	}
-	metadata := map[string]any{}
-	if all, ok := obj.Object["metadata"].(map[string]any); ok {
-		for _, key := range []string{"labels", "annotations", "finalizers", "ownerReferences"} {
-			if value, set := all[key]; set {
-				metadata[key] = value
-			}
-		}
-	}
-	out["metadata"] = metadata
-	return out
 }
 
 // Hash identifies the content of a target; equal targets have equal hashes.

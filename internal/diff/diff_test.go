@@ -45,7 +45,7 @@ func TestNormalize(t *testing.T) {
 	target := parse(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: a, creationTimestamp: null}\nstringData: {x: hello}\ndata: {y: eQ==}\nstatus: {z: 1}\n")
 	before := target.DeepCopy()
 	want := parse(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {x: aGVsbG8=, y: eQ==}\n")
-	if diff := cmp.Diff(want.Object, Normalize(target).Object); diff != "" {
+	if diff := cmp.Diff(want.Object, Normalize(target, "").Object); diff != "" {
 		t.Errorf("Normalize (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(before.Object, target.Object); diff != "" {

@@ -72,6 +72,8 @@ type Scope struct {
 	Instance             string
 	DestinationNamespace string
 	Tracker              tracking.Tracker
+	// Status says for which kinds a status in the sources is left out; default for all.
+	Status diff.StatusScope
 	// Namespaced tells whether a kind lives in namespaces; known is false when the cluster does not serve it.
 	Namespaced func(gvk schema.GroupVersionKind) (namespaced, known bool, err error)
 	// Excluded tells whether resource.exclusions leave a kind out.
@@ -186,7 +188,7 @@ func (s *State) collect(objects []*unstructured.Unstructured, scope Scope) error
 
 // place puts an object into its namespace and marks it.
 func (s *State) place(rendered *unstructured.Unstructured, scope Scope) (Object, error) {
-	obj := diff.Normalize(rendered)
+	obj := diff.Normalize(rendered, scope.Status)
 	gvk := obj.GroupVersionKind()
 	namespaced, known, err := scope.Namespaced(gvk)
 	if err != nil {
