@@ -4,9 +4,8 @@ package refresh
 import (
 	"context"
 	"fmt"
-	"slices"
+	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -34,8 +33,12 @@ type Row struct {
 	SelfReferenced bool
 	// Extraneous tells that the row does not make the application OutOfSync though the object has no target.
 	Extraneous bool
+	// ManagedNamespace tells that the object is the namespace whose metadata the application manages: it needs no target.
+	ManagedNamespace bool
 	// UnknownKind tells that the cluster does not serve the kind.
 	UnknownKind bool
+	// Forbidden tells that the project does not permit the kind; Status is then Unknown, whatever the comparison found.
+	Forbidden bool
 	// SharedWith is the other application whose mark the live object carries.
 	SharedWith string
 }
@@ -43,33 +46,23 @@ type Row struct {
 // RequiresPruning tells whether the live object has left the sources (contract 3.5). A live hook never counts as wanted, so
 // it shows this too; one made by generateName does not, because its mark names no object (contract B16).
 func (r Row) RequiresPruning() bool {
-	return (r.Target == nil || r.Hook) && r.Live != nil && r.SelfReferenced && !r.Skipped
+	return (r.Target == nil || r.Hook) && r.Live != nil && r.SelfReferenced && !r.Skipped && !r.ManagedNamespace
 }
 
 // Comparison is what an application wants against what it has.
 type Comparison struct {
-	// Rows are sorted by key.
+	// Rows are sorted by key; rows of one key stay in the order of the sources.
 	Rows []Row
 	// Status is that of the whole application.
 	Status argov1.SyncStatusCode
-	// Err is why a comparison could not be finished; the status is then Unknown.
+	// Rules are the differences that were ignored, see diff.RespectIgnored; nil when Err says that they cannot be read.
+	Rules *diff.Rules
+	// Err is why a comparison could not be finished; all statuses are then Unknown (contract 3.5).
 	Err error
 }
 
-// Predict asks the server what an apply of a target would make of the live object.
-type Predict func(ctx context.Context, target *unstructured.Unstructured) (*unstructured.Unstructured, error)
-
-// Memory keeps the verdicts of the server for one application, so that no question is asked twice. It is not safe for
-// concurrent use.
-type Memory struct {
-	verdicts map[resource.Key]verdict
-}
-
-// verdict is the server's word on one pair.
-type verdict struct {
-	hash, resourceVersion string
-	modified              bool
-}
+// Ask asks the server about the object that a target describes; nothing is changed.
+type Ask func(ctx context.Context, target *unstructured.Unstructured) (*unstructured.Unstructured, error)
 
 // Request is one comparison.
 type Request struct {
@@ -78,104 +71,82 @@ type Request struct {
 	Tracker  tracking.Tracker
 	// Instance is the name under which the application marks its objects.
 	Instance string
-	Predict  Predict
+	// Predict is what an apply of a target would make of the live object.
+	Predict Ask
+	// Read is the live object of a target, in the version of the target; it is needed where the snapshot has another one.
+	Read Ask
+	// Ignore says which differences do not count. Its limit is set from JQTimeout.
+	Ignore diff.Ignore
+	// JQTimeout bounds the evaluation of one jq expression on one object; default one second (contract 3.4).
+	JQTimeout time.Duration
+	// Forbidden tells whether the project does not permit an object; nil permits all. ForbiddenVersion changes when the
+	// answers may have changed.
+	Forbidden        func(resource.Key) bool
+	ForbiddenVersion string
+	// Namespace is the namespace whose metadata the application manages, nil for none.
+	Namespace *ManagedNamespace
 }
 
-// Compare compares each pair; only pairs that changed since the last call, and that seem to differ, cost a question to the
-// server.
+// Compare compares each pair. Only pairs of which one side changed since the last call are compared again, and only those that
+// then seem to differ cost a question to the server.
 func (m *Memory) Compare(ctx context.Context, req Request) *Comparison {
 	comparison := &Comparison{Status: argov1.SyncStatusSynced}
-	previous := m.verdicts
-	m.verdicts = make(map[resource.Key]verdict, len(req.State.Objects))
-	seen := make(map[resource.Key]struct{}, len(req.State.Objects))
-	for _, object := range req.State.Objects {
-		seen[object.Key] = struct{}{}
-		row := Row{Key: object.Key, Target: object.Target, Live: req.Snapshot[object.Key], UnknownKind: object.Unknown}
-		row.Hook, row.Skipped, row.Modified = resource.IsHook(object.Target), resource.IsSkipped(object.Target), true
-		if row.Live != nil {
-			row.own(req)
-		}
-		if !row.Hook && !row.Skipped {
-			if err := m.judge(ctx, req, &row, object.Hash, previous); err != nil && comparison.Err == nil {
-				comparison.Err = err
-			}
-		}
-		comparison.add(row)
+	ready := m.prepare(req)
+	comparison.Rules = m.rules
+	if m.rulesErr != nil {
+		comparison.fail(m.rulesErr, 1)
 	}
-	for key, obj := range req.Snapshot {
-		if _, ok := seen[key]; ok {
-			continue
+	var failed []error
+	rows, matched := make([]Row, 0, len(m.order)), 0
+	for i, at := range m.order {
+		object := req.State.Objects[at]
+		found := req.Snapshot[object.Key]
+		if found != nil {
+			matched++
 		}
-		row := Row{Key: key, Live: obj, Hook: resource.IsHook(obj), Skipped: resource.IsSkipped(obj), Modified: true}
-		row.own(req)
-		row.Extraneous = slices.Contains(resource.Values(obj, argov1.AnnotationCompareOptions), "IgnoreExtraneous")
-		if row.SelfReferenced && !row.Hook && !row.Skipped {
-			row.Status = argov1.SyncStatusOutOfSync
+		pair := &m.pairs[i]
+		if !pair.holds(ready, object, found) {
+			m.renew(ctx, req, pair, object, found)
 		}
-		comparison.add(row)
+		if pair.err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", object.Key, pair.err))
+		}
+		rows = append(rows, pair.row)
 	}
-	slices.SortStableFunc(comparison.Rows, func(a, b Row) int { return a.Key.Compare(b.Key) })
-	if comparison.Err != nil {
-		comparison.Status = argov1.SyncStatusUnknown
+	comparison.Rows = merge(rows, m.extraneous(req, ready, matched))
+	if len(failed) > 0 {
+		comparison.fail(failed[0], len(failed))
 	}
+	comparison.conclude(req.Namespace)
 	return comparison
 }
 
-// own fills in whose the live object is.
-func (r *Row) own(req Request) {
-	owner, tracked := req.Tracker.Owner(r.Live)
-	r.SelfReferenced = tracked && owner == req.Instance && req.Tracker.SelfReferenced(r.Live, r.Target)
-	if tracked && owner != req.Instance {
-		r.SharedWith = owner
+// fail records why the comparison is not finished; the first of several reasons speaks for all.
+func (c *Comparison) fail(err error, count int) {
+	if count > 1 {
+		err = fmt.Errorf("%w (and %d more objects)", err, count-1)
+	}
+	if c.Err == nil {
+		c.Err = fmt.Errorf("Failed to compare desired state to live state: %w", err) //nolint:staticcheck // the text that users of this condition know
 	}
 }
 
-func (c *Comparison) add(row Row) {
-	if row.Status == argov1.SyncStatusOutOfSync && !row.Extraneous {
+// conclude sets the status of the whole, and that of rows that the project forbids: these count as what they are, and are
+// shown as Unknown (contract 3.5).
+func (c *Comparison) conclude(namespace *ManagedNamespace) {
+	if namespace != nil && namespace.Changed {
 		c.Status = argov1.SyncStatusOutOfSync
 	}
-	c.Rows = append(c.Rows, row)
-}
-
-// judge sets the status of a pair. A dry run that fails for a reason that an apply would meet too is a difference that only
-// a sync can report; one that could not be asked is Unknown.
-func (m *Memory) judge(ctx context.Context, req Request, row *Row, hash string, previous map[resource.Key]verdict) error {
-	row.Status = argov1.SyncStatusOutOfSync
-	if row.Live == nil {
-		return nil
+	if c.Err != nil {
+		c.Status = argov1.SyncStatusUnknown
 	}
-	version := row.Live.GetResourceVersion()
-	if known, ok := previous[row.Key]; ok && known.hash == hash && known.resourceVersion == version {
-		m.verdicts[row.Key] = known
-		row.set(known.modified)
-		return nil
-	}
-	modified := diff.Local(row.Target, row.Live)
-	if modified {
-		predicted, err := req.Predict(ctx, row.Target)
-		switch {
-		case err == nil:
-			modified = diff.Changed(row.Live, predicted)
-		case !refused(err):
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		if row.Status == argov1.SyncStatusOutOfSync && !row.Extraneous && c.Err == nil {
+			c.Status = argov1.SyncStatusOutOfSync
+		}
+		if row.Forbidden || c.Err != nil {
 			row.Status = argov1.SyncStatusUnknown
-			return fmt.Errorf("comparing %s: %w", row.Key, err)
 		}
 	}
-	m.verdicts[row.Key] = verdict{hash: hash, resourceVersion: version, modified: modified}
-	row.set(modified)
-	return nil
-}
-
-func (r *Row) set(modified bool) {
-	r.Modified = modified
-	r.Status = argov1.SyncStatusSynced
-	if modified {
-		r.Status = argov1.SyncStatusOutOfSync
-	}
-}
-
-// refused tells whether the server understood the question and would not apply the object.
-func refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsConflict(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err)
 }

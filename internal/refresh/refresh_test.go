@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/diff"
@@ -20,15 +19,6 @@ import (
 )
 
 const instance = "app"
-
-func parse(t testing.TB, text string) *unstructured.Unstructured {
-	t.Helper()
-	obj := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(text), obj); err != nil {
-		t.Fatal(err)
-	}
-	return obj
-}
 
 // mark writes the tracking annotation that names the object itself.
 func mark(obj *unstructured.Unstructured) *unstructured.Unstructured {
@@ -148,49 +138,77 @@ func TestCompare(t *testing.T) {
 		shared  string
 	}{
 		{
-			"Equal objects are in sync.", []*unstructured.Unstructured{configMap("a", "1")}, []*unstructured.Unstructured{configMap("a", "1")},
-			[]shown{{Name: "a", Status: "Synced", Self: true}}, "Synced", "",
+			"Equal objects are in sync.",
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]shown{{Name: "a", Status: "Synced", Self: true}},
+			"Synced", "",
 		},
 		{
-			"A changed object is not.", []*unstructured.Unstructured{configMap("a", "1")}, []*unstructured.Unstructured{configMap("a", "2")},
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Self: true}}, "OutOfSync", "",
+			"A changed object is not.",
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]*unstructured.Unstructured{configMap("a", "2")},
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Self: true}},
+			"OutOfSync", "",
 		},
 		{
-			"A missing object is not.", []*unstructured.Unstructured{configMap("a", "1")}, nil,
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}}, "OutOfSync", "",
+			"A missing object is not.",
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			nil,
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}},
+			"OutOfSync", "",
 		},
 		{
-			"What has left the sources is pruned.", nil, []*unstructured.Unstructured{configMap("a", "1")},
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Prune: true, Self: true}}, "OutOfSync", "",
+			"What has left the sources is pruned.", nil,
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Prune: true, Self: true}},
+			"OutOfSync", "",
 		},
 		{
-			"What may stay without a target is pruned all the same, but does not count.", nil, []*unstructured.Unstructured{extraneous("a")},
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Prune: true, Self: true}}, "Synced", "",
+			"What may stay without a target is pruned all the same, but does not count.", nil,
+			[]*unstructured.Unstructured{extraneous("a")},
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true, Prune: true, Self: true}},
+			"Synced", "",
 		},
 		{
-			"A copied mark proves nothing (B17).", nil, []*unstructured.Unstructured{copied},
-			[]shown{{Name: "copy", Modified: true}}, "Synced", "",
+			"A copied mark proves nothing (B17).", nil,
+			[]*unstructured.Unstructured{copied},
+			[]shown{{Name: "copy", Modified: true}},
+			"Synced", "",
 		},
 		{
 			"A live hook shows that it would be pruned, and no status (B16).",
-			[]*unstructured.Unstructured{hook("a", "PreSync")}, []*unstructured.Unstructured{hook("a", "PreSync")},
-			[]shown{{Name: "a", Modified: true, Hook: true, Prune: true, Self: true}}, "Synced", "",
+			[]*unstructured.Unstructured{hook("a", "PreSync")},
+			[]*unstructured.Unstructured{hook("a", "PreSync")},
+			[]shown{{Name: "a", Modified: true, Hook: true, Prune: true, Self: true}},
+			"Synced", "",
 		},
 		{
-			"So does one that no source has any more.", nil, []*unstructured.Unstructured{hook("a", "PostSync")},
-			[]shown{{Name: "a", Modified: true, Hook: true, Prune: true, Self: true}}, "Synced", "",
+			"So does one that no source has any more.", nil,
+			[]*unstructured.Unstructured{hook("a", "PostSync")},
+			[]shown{{Name: "a", Modified: true, Hook: true, Prune: true, Self: true}},
+			"Synced", "",
 		},
 		{
-			"A skipped object is not compared.", []*unstructured.Unstructured{hook("a", "Skip")}, []*unstructured.Unstructured{hook("a", "Skip")},
-			[]shown{{Name: "a", Modified: true, Skipped: true, Self: true}}, "Synced", "",
+			"A skipped object is not compared.",
+			[]*unstructured.Unstructured{hook("a", "Skip")},
+			[]*unstructured.Unstructured{hook("a", "Skip")},
+			[]shown{{Name: "a", Modified: true, Skipped: true, Self: true}},
+			"Synced", "",
 		},
 		{
-			"The mark of another application is a difference, and names it.", []*unstructured.Unstructured{configMap("a", "1")}, []*unstructured.Unstructured{foreign},
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}}, "OutOfSync", "other",
+			"The mark of another application is a difference, and names it.",
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]*unstructured.Unstructured{foreign},
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}},
+			"OutOfSync", "other",
 		},
 		{
-			"An object without a mark is adopted.", []*unstructured.Unstructured{configMap("a", "1")}, []*unstructured.Unstructured{untracked},
-			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}}, "OutOfSync", "",
+			"An object without a mark is adopted.",
+			[]*unstructured.Unstructured{configMap("a", "1")},
+			[]*unstructured.Unstructured{untracked},
+			[]shown{{Name: "a", Status: "OutOfSync", Modified: true}},
+			"OutOfSync", "",
 		},
 	}
 	for _, tc := range tests {

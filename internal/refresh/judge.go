@@ -1,0 +1,104 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/diff"
+)
+
+// judge compares a pair and sets its row. Known tells that the result holds until one of the objects changes; a server that
+// could not be asked is asked again.
+//
+// A dry run that fails for a reason that an apply would meet too is a difference that only a sync can report; one that could
+// not be asked is an error.
+func (m *Memory) judge(ctx context.Context, req Request, row *Row) (known bool, err error) {
+	row.Status, row.Modified = argov1.SyncStatusOutOfSync, true
+	found, err := liveAs(ctx, req, row)
+	if err != nil {
+		return false, err
+	}
+	if found == nil {
+		return row.Live == nil, nil
+	}
+	abandoned := diff.Abandoned(row.Target, found)
+	if !abandoned && !diff.Local(row.Target, found) {
+		row.Status, row.Modified = argov1.SyncStatusSynced, false
+		return true, nil
+	}
+	predicted, err := req.Predict(ctx, row.Target)
+	switch {
+	case err == nil:
+		row.Modified = abandoned || diff.Changed(found, predicted)
+	case refused(err):
+		predicted = nil
+	default:
+		return false, err
+	}
+	differs := row.Modified
+	if differs {
+		if differs, err = counts(req, m.rules.For(row.Key), row.Target, found, predicted); err != nil {
+			return true, err
+		}
+	}
+	if !differs {
+		row.Status = argov1.SyncStatusSynced
+	}
+	return true, nil
+}
+
+// liveAs is the live object in the version of the target; nil when there is none. A watch serves one version of a kind, and
+// objects in different versions cannot be compared.
+func liveAs(ctx context.Context, req Request, row *Row) (*unstructured.Unstructured, error) {
+	if row.Live == nil || row.Live.GetAPIVersion() == row.Target.GetAPIVersion() || req.Read == nil {
+		return row.Live, nil
+	}
+	found, err := req.Read(ctx, row.Target)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// counts tells whether a difference is left when those are taken away that do not count: ignored fields, and a mark that is
+// expected of objects from before the tracking method changed (contract 3.3, B18). Predicted is nil when the server would not
+// say; then it is the local comparison that counts.
+func counts(req Request, view *diff.View, wanted, found, predicted *unstructured.Unstructured) (bool, error) {
+	left, right, err := view.Align(wanted, found)
+	if err != nil {
+		return false, err
+	}
+	req.Tracker.Migrate(right, wanted)
+	switch {
+	case diff.Abandoned(left, right):
+		return true, nil
+	case !diff.Local(left, right):
+		return false, nil
+	case predicted == nil:
+		return true, nil
+	}
+	if left, right, err = view.Align(predicted, found); err != nil {
+		return false, err
+	}
+	req.Tracker.Migrate(left, wanted)
+	req.Tracker.Migrate(right, wanted)
+	return diff.Changed(right, left), nil
+}
+
+// refused tells whether the server understood the question and would not apply the object.
+func refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsConflict(err) ||
+		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || unfit(err)
+}
+
+// unfit tells whether a server-side apply cannot take the object because it does not fit the schema of its kind: a field that
+// the kind does not have, or a list with the same key twice. The API server gives no reason for that but in the text.
+func unfit(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && strings.Contains(answer.Status().Message, "failed to create typed patch object")
+}
