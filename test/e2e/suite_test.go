@@ -3,6 +3,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -45,7 +46,6 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Controllers: true, Nodes: 1, AuditLog: auditLog(), Progress: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
-	install(ctx)
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(argov1.AddToScheme(scheme)).To(Succeed())
@@ -54,18 +54,17 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	server, err = fixture.StartGitServer()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(server.Close)
+	install(ctx)
 	startOperator()
 })
 
-// install applies what users apply.
+// install applies what users apply, and waits until Applications are served.
 func install(ctx context.Context) {
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", filepath.Join("..", "..", "config", "default")},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"},
-	} {
-		output, err := plane.Kubectl(ctx, args...)
-		Expect(err).NotTo(HaveOccurred(), output)
-	}
+	output, err := plane.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join("..", "..", "config", "default"))
+	Expect(err).NotTo(HaveOccurred(), output)
+	Eventually(ctx, func() error {
+		return errors.Join(cluster.List(ctx, &argov1.ApplicationList{}), cluster.List(ctx, &argov1.AppProjectList{}))
+	}).Should(Succeed())
 }
 
 // startOperator runs the operator until the suite ends, with the permissions of the installation and no others.
