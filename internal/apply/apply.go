@@ -210,6 +210,15 @@ func Predict(ctx context.Context, conn *cluster.Conn, target *unstructured.Unstr
 	})
 }
 
+// Read is the live object that a target describes, in the version of the target.
+func Read(ctx context.Context, conn *cluster.Conn, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	client, err := conn.Client(target)
+	if err != nil {
+		return nil, err
+	}
+	return client.Get(ctx, target.GetName(), metav1.GetOptions{})
+}
+
 // Delete removes live objects side by side, as the cascade of a deleted application does (contract 2.11), and tells what came
 // of each. The observer learns what is left of them.
 func (r *Runner) Delete(ctx context.Context, conn *cluster.Conn, objs []*unstructured.Unstructured, propagation string, observer Observer) []error {

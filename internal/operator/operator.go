@@ -167,7 +167,8 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
 		Options: application.Options{
-			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
+			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SyncTimeout: options.SyncTimeout, JQTimeout: options.JQTimeout,
+			SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
 		},
 	}
 	reconciler.Watcher = live.NewWatcher(ctx, conn, live.NewStore(startup.Tracker, reconciler.Changed))

@@ -29,6 +29,8 @@ type Options struct {
 	Parallelism           int
 	GitTimeout            time.Duration
 	WaveDelay             time.Duration
+	SyncTimeout           time.Duration
+	JQTimeout             time.Duration
 	Timeout, Jitter       time.Duration
 	SelfHeal              application.Backoff
 	MaxManifestBytes      int64
@@ -44,6 +46,8 @@ var environment = map[string]string{
 	"kubectl-parallelism-limit":             "ARGOCD_APPLICATION_CONTROLLER_KUBECTL_PARALLELISM_LIMIT",
 	"git-request-timeout":                   "ARGOCD_GIT_REQUEST_TIMEOUT",
 	"sync-wave-delay":                       "ARGOCD_SYNC_WAVE_DELAY",
+	"sync-timeout":                          "ARGOCD_APPLICATION_CONTROLLER_SYNC_TIMEOUT",
+	"ignore-normalizer-jq-timeout":          "ARGOCD_IGNORE_NORMALIZER_JQ_TIMEOUT",
 	"app-resync":                            "ARGOCD_RECONCILIATION_TIMEOUT",
 	"app-resync-jitter":                     "ARGOCD_RECONCILIATION_JITTER",
 	"self-heal-backoff-timeout":             "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_TIMEOUT_SECONDS",
@@ -67,6 +71,8 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.Parallelism, "kubectl-parallelism-limit", 20, "objects that are applied at the same time")
 	flags.DurationVar(&o.GitTimeout, "git-request-timeout", time.Minute, "deadline of each call to a Git server")
 	flags.Var(seconds{&o.WaveDelay, 2 * time.Second}.value(), "sync-wave-delay", "pause between waves; 0 for none")
+	flags.Var(seconds{&o.SyncTimeout, 0}.value(), "sync-timeout", "deadline of a sync, which is then terminated; 0 for none")
+	flags.Var(seconds{&o.JQTimeout, time.Second}.value(), "ignore-normalizer-jq-timeout", "time for one jq expression of an ignore rule on one object")
 	flags.Var(seconds{&o.Timeout, 120 * time.Second}.value(), "app-resync", "polling interval of repositories; 0 for none")
 	flags.Var(seconds{&o.Jitter, 60 * time.Second}.value(), "app-resync-jitter", "what is added to the polling interval at most")
 	flags.Var(seconds{&o.SelfHeal.Base, 2 * time.Second}.value(), "self-heal-backoff-timeout", "first wait of the self-heal back-off")

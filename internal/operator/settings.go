@@ -14,6 +14,7 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -82,6 +83,10 @@ func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings 
 		Excluded: func(group, kind string) bool {
 			return parsed.Excluded(schema.GroupKind{Group: group, Kind: kind}, argov1.InClusterServer)
 		},
+		Ignore: diff.Ignore{
+			System: parsed.IgnoreDifferences, Broken: parsed.BrokenIgnoreDifferences, AggregatedRoles: parsed.Compare.IgnoreAggregatedRoles,
+		},
+		Status:  diff.StatusScope(parsed.Compare.IgnoreStatus),
 		Timeout: p.options.Timeout, Jitter: p.options.Jitter,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/plan"
 	"github.com/tiphys-io/tiphys/internal/refresh"
@@ -29,6 +30,11 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope) (plan.Input, error
 	for _, row := range s.comparison.Rows {
 		object := plan.Object{Target: row.Target, Live: row.Live, Modified: row.Modified, SelfReferenced: row.SelfReferenced}
 		var err error
+		if row.Target != nil && row.Live != nil && op.SyncOptions.Has("RespectIgnoreDifferences=true") {
+			if object.Target, err = diff.RespectIgnored(row.Target, row.Live, s.comparison.Rules); err != nil {
+				return plan.Input{}, fmt.Errorf("%s: %w", row.Key, err)
+			}
+		}
 		if object.Rejected, err = r.rejected(s, row, op); err != nil {
 			return plan.Input{}, err
 		}

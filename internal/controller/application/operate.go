@@ -94,7 +94,7 @@ func (r *Reconciler) blocked(s *scope, state *argov1.OperationState) (bool, erro
 // superseded is the newer revision that makes a running automated operation pointless, empty when there is none. It waits
 // for hooks that run: to end one in the middle does more harm than to sync once too often.
 func (s *scope) superseded(state *argov1.OperationState) string {
-	newest := s.memory.newest
+	newest := s.memory.resolved
 	if !state.Operation.InitiatedBy.Automated || len(newest) == 0 || state.SyncResult == nil || slices.Equal(newest, s.memory.state.Revisions) {
 		return ""
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
@@ -42,6 +43,10 @@ type Settings struct {
 	Tracker tracking.Tracker
 	// Excluded tells whether a kind is left out by resource.exclusions.
 	Excluded func(group, kind string) bool
+	// Ignore is what argocd-cm says about differences that do not count, Status for which kinds a status in the sources does
+	// not (contract 3.4).
+	Ignore diff.Ignore
+	Status diff.StatusScope
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).
 	Timeout, Jitter time.Duration
 }
@@ -52,6 +57,8 @@ type Options struct {
 	ControlNamespace string
 	// WaveDelay is the pause after each wave but the last (contract 2.4 step 10); 0 means none.
 	WaveDelay time.Duration
+	// JQTimeout bounds the evaluation of one jq expression of an ignore rule on one object; 0 means one second.
+	JQTimeout time.Duration
 	// SyncTimeout is how long an operation may take; 0 means for ever (contract 2.11).
 	SyncTimeout time.Duration
 	// SelfHeal is the back-off between heals of one revision (contract 2.9).
@@ -92,7 +99,6 @@ type memory struct {
 	refreshed time.Time      // when the revisions were resolved last
 	request   target.Request // what was asked for last
 	resolved  []string       // the revisions that the spec wanted last
-	newest    []string       // the revisions that the spec wants while an operation carries out others
 	compare   refresh.Memory
 	written   *argov1.Application // the newest version that we wrote ourselves
 	resume    time.Time           // end of the pause between two waves

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,6 +18,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
@@ -37,21 +39,8 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 		s.raise(condition.Type, condition.Message)
 	}
 	s.reportComparison()
-	s.compareNamespace()
 	s.deletionFinalizers()
 	return nil
-}
-
-// compareNamespace takes a change of the metadata that the destination namespace is to have for a difference: the namespace
-// itself is not among the managed objects (contract 2.8).
-func (s *scope) compareNamespace() {
-	policy, state := s.app.Spec.SyncPolicy, s.app.Status.OperationState
-	if policy == nil || policy.ManagedNamespaceMetadata == nil || state == nil || state.SyncResult == nil || s.comparison.Status != argov1.SyncStatusSynced {
-		return
-	}
-	if !reflect.DeepEqual(policy.ManagedNamespaceMetadata, state.SyncResult.ManagedNamespaceMetadata) {
-		s.comparison.Status = argov1.SyncStatusOutOfSync
-	}
 }
 
 // reportComparison raises what the comparison found besides differences.
@@ -124,7 +113,7 @@ func (r *Reconciler) lookAhead(ctx context.Context, s *scope, due bool) {
 		ctrl.LoggerFrom(ctx).Info("the repositories could not be asked for a newer revision", "error", err.Error())
 		return
 	}
-	s.memory.newest, s.memory.refreshed, s.refreshed = newest, s.now, true
+	s.memory.resolved, s.memory.refreshed, s.refreshed = newest, s.now, true
 }
 
 // fetchTarget asks the repositories, and renders when there is something new.
@@ -141,7 +130,6 @@ func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Reque
 		}
 		s.memory.state, s.memory.stateKey = state, key
 	}
-	s.memory.newest = nil
 	if s.comparesSpec() && !pinned(req) {
 		s.memory.resolved, s.memory.refreshed, s.refreshed = revisions, s.now, true
 	}
@@ -166,7 +154,7 @@ func (r *Reconciler) relocate(s *scope) error {
 func (r *Reconciler) specRequest(s *scope) target.Request {
 	return target.Request{Sources: s.app.Spec.GetSources(), Scope: target.Scope{
 		Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
-		Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced,
+		Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced, Status: s.settings.Status,
 	}}
 }
 
@@ -218,7 +206,7 @@ func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known 
 
 // requestKey changes when a target state would have to be built anew.
 func requestKey(req target.Request) (string, error) {
-	data, err := json.Marshal([]any{req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker})
+	data, err := json.Marshal([]any{req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status})
 	if err != nil {
 		return "", fmt.Errorf("the sources of the application: %w", err)
 	}
@@ -239,8 +227,28 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		Predict: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 			return apply.Predict(ctx, r.Conn, obj)
 		},
+		Read: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return apply.Read(ctx, r.Conn, obj)
+		},
+		Ignore: s.ignore(), JQTimeout: r.Options.JQTimeout, Namespace: refresh.NamespaceOf(s.app),
+		Forbidden: r.forbidden(s), ForbiddenVersion: string(s.project.UID) + s.project.ResourceVersion,
 	})
 	return nil
+}
+
+// ignore is all that is said about differences that do not count (contract 3.4).
+func (s *scope) ignore() diff.Ignore {
+	ignore := s.settings.Ignore
+	ignore.Application = s.app.Spec.IgnoreDifferences
+	return ignore
+}
+
+// forbidden tells which objects the project does not permit; of a kind that is not known nobody can say.
+func (r *Reconciler) forbidden(s *scope) func(resource.Key) bool {
+	return func(key resource.Key) bool {
+		mapping, err := r.Conn.Mapper.RESTMapping(key.GroupKind())
+		return err == nil && r.Permissions.Object(s.project, key, mapping.Scope.Name() == meta.RESTScopeNameNamespace) != ""
+	}
 }
 
 // watch makes sure that all kinds which the application wants or has are watched.
