@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,7 +27,7 @@ func childApplication(app map[string]any) Status {
 		return value
 	}
 	if text("status", "reconciledAt") == "" || !comparedWithSpec(app) {
-		return progressing("waiting for the application to be compared with its spec")
+		return progressing("%s", cmp.Or(firstError(app), "waiting for the application to be compared with its spec"))
 	}
 	_, asked := app["operation"]
 	if asked || text("status", "operationState", "phase") == string(argov1.OperationRunning) {
@@ -37,6 +38,20 @@ func childApplication(app map[string]any) Status {
 		return Status{Status: argov1.HealthHealthy}
 	}
 	return own
+}
+
+// firstError is the message of the first condition that is an error, empty when there is none.
+func firstError(app map[string]any) string {
+	conditions, _, _ := unstructured.NestedSlice(app, "status", "conditions")
+	for _, condition := range conditions {
+		c, _ := condition.(map[string]any)
+		conditionType, _ := c["type"].(string)
+		if argov1.ApplicationConditionType(conditionType).IsError() {
+			message, _ := c["message"].(string)
+			return message
+		}
+	}
+	return ""
 }
 
 // comparedWithSpec tells whether the last comparison was about the sources and the destination that the spec has now.

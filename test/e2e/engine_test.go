@@ -125,7 +125,7 @@ var _ = Describe("A sync", func() {
 	}, SpecTimeout(time.Minute))
 
 	It("waits for a child application before the next wave", func(ctx SpecContext) {
-		child := newScenario(ctx, map[string]string{"app/held.yaml": heldPod("held", "x: y")}).automated(true, true)
+		child := newScenario(ctx, map[string]string{"app/held.yaml": heldPod("held", "note: text")}).automated(true, true)
 		text := fmt.Sprintf("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s, namespace: argocd, annotations: {argocd.argoproj.io/sync-wave: \"-1\"}}\n", child.app.Name) +
 			fmt.Sprintf("spec: {project: default, source: {repoURL: %s, path: app, targetRevision: HEAD}, destination: {server: %s, namespace: %s}, syncPolicy: {automated: {}}}\n",
 				child.repo.git.URL(), argov1.InClusterServer, child.namespace)
