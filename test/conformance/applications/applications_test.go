@@ -4,6 +4,7 @@ package applications
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tiphys-io/tiphys/test/conformance"
 	"github.com/tiphys-io/tiphys/test/conformance/replay"
@@ -119,7 +121,9 @@ func run(t *testing.T, runner *replay.Runner, cases []replay.Case) map[string]sc
 
 // runOne runs a case; a case that failed has an empty record.
 func runOne(t *testing.T, runner *replay.Runner, c replay.Case) score.Record {
+	began := time.Now()
 	data, err := runner.Run(t.Context(), c)
+	t.Logf("%5.1f s  %s", time.Since(began).Seconds(), c.Name)
 	if err != nil {
 		t.Error(err)
 	}
@@ -138,9 +142,9 @@ func runOne(t *testing.T, runner *replay.Runner, c replay.Case) score.Record {
 	return record
 }
 
-// schedule puts cases with the same lock into one chain, the chains before the rest, and those that want to be alone apart.
+// schedule puts cases with the same lock into one chain, and those that want to be alone apart. What takes longest comes
+// first, so that nobody waits for a single case at the end.
 func schedule(cases []replay.Case) (together, alone [][]replay.Case) {
-	var single [][]replay.Case
 	locked := map[string]int{}
 	for _, c := range cases {
 		at, known := locked[c.Lock]
@@ -148,7 +152,7 @@ func schedule(cases []replay.Case) (together, alone [][]replay.Case) {
 		case c.Alone:
 			alone = append(alone, []replay.Case{c})
 		case c.Lock == "":
-			single = append(single, []replay.Case{c})
+			together = append(together, []replay.Case{c})
 		case known:
 			together[at] = append(together[at], c)
 		default:
@@ -156,7 +160,14 @@ func schedule(cases []replay.Case) (together, alone [][]replay.Case) {
 			together = append(together, []replay.Case{c})
 		}
 	}
-	return append(together, single...), alone
+	steps := func(chain []replay.Case) (n int) {
+		for _, c := range chain {
+			n += 1 + len(c.Steps)
+		}
+		return n
+	}
+	slices.SortStableFunc(together, func(a, b []replay.Case) int { return cmp.Compare(steps(b), steps(a)) })
+	return together, alone
 }
 
 // golden is the golden record of a case: from testdata, or from the conformance data when it is not there.

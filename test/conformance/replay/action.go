@@ -79,7 +79,7 @@ func (s *session) patchObject(ctx context.Context, p Patch) error {
 		return fmt.Errorf("%q is no type of a patch", p.Type)
 	}
 	var failure error
-	done := poll(ctx, limitAction, func() bool {
+	done := poll(ctx, pollPause, limitAction, func() bool {
 		failure = s.cluster.patch(ctx, s.inCase(p.Object), kind, p.Body, cmp.Or(p.Manager, "drift"), subresources...)
 		return failure == nil
 	})

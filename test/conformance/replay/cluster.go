@@ -159,7 +159,7 @@ func (c *cluster) apply(ctx context.Context, content map[string]any, namespace s
 	}
 	force := true
 	var failure error
-	taken := poll(ctx, applyPatience, func() bool {
+	taken := poll(ctx, pollPause, applyPatience, func() bool {
 		client, err := c.resource(o.APIVersion, o.Kind, o.Namespace)
 		if err == nil {
 			_, err = client.Patch(ctx, o.Name, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: userAgent, Force: &force})
@@ -204,7 +204,7 @@ func (c *cluster) remove(ctx context.Context, o Object) error {
 
 // gone waits until an object is no longer there, and says whether it went in time.
 func (c *cluster) gone(ctx context.Context, o Object, limit time.Duration) bool {
-	return poll(ctx, limit, func() bool {
+	return poll(ctx, pollPause, limit, func() bool {
 		found, err := c.get(ctx, o)
 		return err == nil && found == nil
 	})
@@ -220,12 +220,15 @@ func named(content map[string]any, namespace string) Object {
 	return o
 }
 
-// pollPause is the time between two looks at something that has no watch.
-const pollPause = 100 * time.Millisecond
+// Times between two looks at what has no watch: at one object, and at all objects of a case.
+const (
+	pollPause   = 100 * time.Millisecond
+	surveyPause = 500 * time.Millisecond
+)
 
 // poll looks until a condition holds, and says whether it did before the limit.
-func poll(ctx context.Context, limit time.Duration, condition func() bool) bool {
-	ticker := time.NewTicker(pollPause)
+func poll(ctx context.Context, pause, limit time.Duration, condition func() bool) bool {
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()

@@ -48,7 +48,7 @@ func (s *session) deletion(ctx context.Context) (*deletionRecord, error) {
 		}
 	}
 	pause(ctx, aftermath)
-	poll(ctx, limitAftermath, func() bool { return s.quiet(ctx) })
+	poll(ctx, surveyPause, limitAftermath, func() bool { return s.quiet(ctx) })
 	if err := s.learn(); err != nil {
 		return nil, err
 	}
