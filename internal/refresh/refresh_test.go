@@ -576,7 +576,7 @@ func TestOneEventComparesOneObject(t *testing.T) {
 	}
 	sn[resource.KeyOf(objects[77])] = stored(configMap("c77", "1"), "9001")
 	got := ask()
-	if len(s.asked) != 0 || evaluated != 1 {
+	if len(s.asked) != 0 || evaluated != 1 || got.Status != "OutOfSync" {
 		t.Errorf("one object that became equal: %d dry runs, %d rows", len(s.asked), evaluated)
 	}
 	sn[resource.KeyOf(objects[78])] = stored(configMap("c78", "3"), "9002")
