@@ -68,6 +68,13 @@ type ignoreVectors struct {
 		LengthInBoth              map[string]int
 		DesiredValues, LiveValues map[string]any
 	}
+	KnownTypeFields []struct {
+		ID, Kind string
+		Fields   []KnownType
+		Object   map[string]any
+		Equals   map[string]any
+		Absent   []string
+	}
 	KnownTypeNames []string
 }
 
@@ -78,6 +85,7 @@ func loadIgnore(t *testing.T) ignoreVectors {
 	for table, count := range map[string]int{
 		"removeIgnored": len(v.RemoveIgnored), "lookup": len(v.Lookup), "stateDiff": len(v.StateDiff),
 		"normalizeBoth": len(v.NormalizeBoth), "managedFields": len(v.ManagedFields), "knownTypeNames": len(v.KnownTypeNames),
+		"knownTypeFields": len(v.KnownTypeFields),
 	} {
 		if count == 0 {
 			t.Fatalf("ignore-differences.yaml: table %s was not read", table)
@@ -305,6 +313,40 @@ func TestConformanceManagedFields(t *testing.T) {
 			equals(t, "live", row.LiveValues, right)
 			if len(row.Managers) == 0 && !reflect.DeepEqual(left, target) {
 				t.Error("something changed though no manager is trusted")
+			}
+		})
+	}
+}
+
+func TestConformanceKnownTypes(t *testing.T) {
+	v := loadIgnore(t)
+	for _, name := range v.KnownTypeNames {
+		if name == "core/v1/PodStatusResult" {
+			continue // Kubernetes 1.37 does not have it any more
+		}
+		if _, err := typeNamed(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, row := range v.KnownTypeFields {
+		t.Run(row.ID, func(t *testing.T) {
+			for i := range row.Fields {
+				row.Fields[i].Group, row.Fields[i].Kind, _ = strings.Cut(row.Kind, "/")
+			}
+			rules, err := Compile(Ignore{Known: row.Fields, Limit: soon})
+			if err != nil {
+				t.Fatal(err)
+			}
+			obj := &unstructured.Unstructured{Object: row.Object}
+			got, _, err := rules.For(resource.KeyOf(obj)).Align(obj, obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equals(t, "object", row.Equals, got)
+			for _, path := range row.Absent {
+				if value, found := lookup(got.Object, path); found {
+					t.Errorf("%s is %v", path, value)
+				}
 			}
 		})
 	}

@@ -18,6 +18,8 @@ type Ignore struct {
 	Application argov1.IgnoreDifferences
 	// System are the entries of argocd-cm; an entry for all kinds has the globs "*" for group and kind.
 	System argov1.IgnoreDifferences
+	// Known are fields of custom resources that are compared by their meaning.
+	Known []KnownType
 	// Broken says which entries of argocd-cm could not even be read; nil when all could.
 	Broken error
 	// AggregatedRoles leaves the rules of aggregated ClusterRoles out.
@@ -38,6 +40,7 @@ type entry struct {
 	pointers        []pointer
 	expressions     []*named
 	managers        []string
+	known           []knownField
 }
 
 // pointer and named remember what was written, to tell it in an error and to find repetitions.
@@ -59,6 +62,9 @@ func Compile(ignore Ignore) (*Rules, error) {
 	c := compiler{limit: ignore.Limit}
 	if ignore.Broken != nil {
 		c.problems = append(c.problems, ignore.Broken.Error())
+	}
+	for _, written := range append([]KnownType{rollout}, ignore.Known...) {
+		rules.entries = append(rules.entries, c.known(written))
 	}
 	for _, written := range ignore.System {
 		c.where = fmt.Sprintf("argocd-cm, ignoreDifferences of %s", kindText(written))
@@ -126,6 +132,7 @@ type View struct {
 	pointers    []pointer
 	expressions []*named
 	managers    []string
+	known       []knownField
 	rules       bool // leave out the rules of a role that is put together from others
 }
 
@@ -143,7 +150,7 @@ func (r *Rules) For(key resource.Key) *View {
 			view.add(e)
 		}
 	}
-	if !view.Hides() {
+	if !view.Hides() && len(view.known) == 0 {
 		return nil
 	}
 	return view
@@ -156,6 +163,7 @@ func (e entry) matches(key resource.Key) bool {
 
 // add takes in what an entry says, once.
 func (v *View) add(e entry) {
+	v.known = append(v.known, e.known...)
 	for _, p := range e.pointers {
 		if !slices.ContainsFunc(v.pointers, func(q pointer) bool { return p.text == q.text }) {
 			v.pointers = append(v.pointers, p)
@@ -188,6 +196,9 @@ func (v *View) Align(obj, live *unstructured.Unstructured) (*unstructured.Unstru
 	}
 	v.takeManaged(obj, live)
 	for _, side := range []*unstructured.Unstructured{obj, live} {
+		for _, field := range v.known {
+			field.canonical(side.Object)
+		}
 		paths, err := v.named(side)
 		if err != nil {
 			return nil, nil, err

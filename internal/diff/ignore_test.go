@@ -110,6 +110,8 @@ func TestCompileNamesWhatCannotBeRead(t *testing.T) {
 		{"All of them are told.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JSONPointers: []string{"a", "b"}}}}, []string{`"a"`, `; spec.ignoreDifferences[0] of A: jsonPointers "b"`}},
 		{"A function that nobody knows.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JQPathExpressions: []string{".a | nope"}}}}, []string{"function nope is not known here; write a path expression"}},
 		{"Functions of the outside world are not there.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JQPathExpressions: []string{".a[env.HOME]"}}}}, []string{"function env"}},
+		{"A type that nobody knows.", Ignore{Known: []KnownType{{Group: "g", Kind: "K", Field: "spec", Type: "core/v1/Nope"}}}, []string{`argocd-cm, knownTypeFields of g/K: type "core/v1/Nope": it is no known type; write core/v1/<Name>`}},
+		{"A field without a name.", Ignore{Known: []KnownType{{Group: "g", Kind: "K", Type: "core/Quantity"}}}, []string{`field ""`}},
 		{"Nothing is assigned.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JQPathExpressions: []string{".a |= 1"}}}}, []string{"operator |= cannot be used here"}},
 		{"Nothing is defined.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JQPathExpressions: []string{"def f: .a; f"}}}}, []string{"definitions cannot be used here"}},
 		{"An expression has a length that ends.", Ignore{Application: argov1.IgnoreDifferences{{Kind: "A", JQPathExpressions: []string{strings.Repeat("(", 9000)}}}}, []string{"longer than 8192 bytes"}},
@@ -323,6 +325,34 @@ func TestAggregatedRoles(t *testing.T) {
 	}
 	if view := rules.For(resource.Key{Kind: "ConfigMap"}); view.Hides() {
 		t.Error("another kind has a view")
+	}
+}
+
+func TestKnownFieldsAreComparedByTheirMeaning(t *testing.T) {
+	const head = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{name: c, resources: {requests: {cpu: "
+	tests := []struct {
+		reason, target, live string
+		want                 bool
+	}{
+		{"Two spellings of one quantity.", "1000m}}}]}}}", "'1'}}}]}}}", false},
+		{"Two quantities.", "1000m}}}]}}}", "'2'}}}]}}}", true},
+		{"A field that the type does not know is never passed over.", "1000m}}, novel: a}]}}}", "1000m}}, novel: b}]}}}", true},
+	}
+	for _, tc := range tests {
+		t.Run(tc.reason, func(t *testing.T) {
+			target, live := parse(t, head+tc.target), parse(t, head+tc.live)
+			view := compile(t).For(resource.KeyOf(target))
+			left, right, err := view.Align(target, live)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := Local(left, right); got != tc.want {
+				t.Errorf("Local = %v", got)
+			}
+			if got, err := RespectIgnored(target, live, compile(t)); err != nil || got != target {
+				t.Errorf("a sync would not apply what is written: %v, %v", got, err)
+			}
+		})
 	}
 }
 
