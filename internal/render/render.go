@@ -37,12 +37,12 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	}
 	sourceType, err := Detect(req.Source, req.Tree)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("error getting app source type: %w", err) // as recorded
 	}
 	renderer := d[sourceType]
 	if renderer == nil {
 		return nil, sourceType, fmt.Errorf("%s: sources of type %s are not rendered by this version: use a directory of plain YAML or JSON",
-			req.Source.Path, sourceType)
+			Root(req.Source), sourceType)
 	}
 	objects, err := renderer.Render(ctx, req)
 	return objects, sourceType, err
@@ -50,16 +50,16 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 
 // Root is the path of a source inside its tree, in the form that io/fs wants.
 func Root(source argov1.ApplicationSource) string {
-	return path.Clean(strings.TrimSuffix(strings.TrimPrefix(source.Path, "./"), "/"))
+	return path.Clean(source.Path)
 }
 
-// checkPath refuses a path that is no directory of the repository (contract 1.2).
+// checkPath refuses a path that is no directory of the repository, in the recorded words (contract 1.2).
 func checkPath(req Request) error {
 	if path.IsAbs(req.Source.Path) {
 		return fmt.Errorf("%s: app path is absolute", req.Source.Path)
 	}
 	if !fs.ValidPath(Root(req.Source)) {
-		return fmt.Errorf("%s: app path is outside of the repository", req.Source.Path)
+		return fmt.Errorf("%s: app path outside root", req.Source.Path)
 	}
 	info, err := fs.Stat(req.Tree, Root(req.Source))
 	switch {
@@ -75,38 +75,48 @@ func checkPath(req Request) error {
 
 // Detect is the type of a source: what its spec says, else what its files say (contract 1.2).
 func Detect(source argov1.ApplicationSource, tree fs.FS) (argov1.ApplicationSourceType, error) {
-	var explicit []argov1.ApplicationSourceType
-	if source.Kustomize != nil {
-		explicit = append(explicit, argov1.SourceTypeKustomize)
-	}
-	if source.Helm != nil || source.Chart != "" {
-		explicit = append(explicit, argov1.SourceTypeHelm)
-	}
-	if source.Directory != nil {
-		explicit = append(explicit, argov1.SourceTypeDirectory)
-	}
-	if source.Plugin != nil {
-		explicit = append(explicit, argov1.SourceTypePlugin)
-	}
+	explicit := explicitTypes(source)
 	switch len(explicit) {
 	case 0:
 	case 1:
-		return explicit[0], nil
+		return argov1.ApplicationSourceType(explicit[0]), nil
 	default:
-		return "", fmt.Errorf("multiple application sources defined: %v", explicit)
+		return "", fmt.Errorf("multiple application sources defined: %s", strings.Join(explicit, ",")) // as recorded
 	}
-	for _, candidate := range []struct {
-		file       string
-		sourceType argov1.ApplicationSourceType
-	}{
-		{"Chart.yaml", argov1.SourceTypeHelm},
-		{"kustomization.yaml", argov1.SourceTypeKustomize},
-		{"kustomization.yml", argov1.SourceTypeKustomize},
-		{"Kustomization", argov1.SourceTypeKustomize},
-	} {
-		if _, err := fs.Stat(tree, path.Join(Root(source), candidate.file)); err == nil {
-			return candidate.sourceType, nil
+	entries, err := fs.ReadDir(tree, Root(source))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", source.Path, err)
+	}
+	sourceType := argov1.SourceTypeDirectory
+	for _, entry := range entries {
+		switch {
+		case entry.IsDir():
+		case entry.Name() == "Chart.yaml":
+			return argov1.SourceTypeHelm, nil
+		case IsKustomization(entry.Name()):
+			sourceType = argov1.SourceTypeKustomize
 		}
 	}
-	return argov1.SourceTypeDirectory, nil
+	return sourceType, nil
+}
+
+// IsKustomization tells whether a file of this name makes its folder a Kustomize source.
+func IsKustomization(name string) bool {
+	return name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization"
+}
+
+func explicitTypes(source argov1.ApplicationSource) (types []string) {
+	if source.Kustomize != nil {
+		types = append(types, string(argov1.SourceTypeKustomize))
+	}
+	if source.Helm != nil || source.Chart != "" {
+		types = append(types, string(argov1.SourceTypeHelm))
+	}
+	if source.Directory != nil {
+		types = append(types, string(argov1.SourceTypeDirectory))
+	}
+	if source.Plugin != nil {
+		types = append(types, string(argov1.SourceTypePlugin))
+	}
+	return types
 }

@@ -1,0 +1,202 @@
+package render_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/git"
+	"github.com/tiphys-io/tiphys/test/conformance"
+	"github.com/tiphys-io/tiphys/test/fixture"
+)
+
+func tree(files ...string) fstest.MapFS {
+	made := fstest.MapFS{}
+	for _, name := range files {
+		made[name] = &fstest.MapFile{}
+	}
+	return made
+}
+
+func TestDetect(t *testing.T) {
+	kustomize := &argov1.ApplicationSourceKustomize{}
+	helm := &argov1.ApplicationSourceHelm{}
+	plain := &argov1.ApplicationSourceDirectory{}
+	for _, tc := range []struct {
+		reason string
+		source argov1.ApplicationSource
+		files  []string
+		want   argov1.ApplicationSourceType
+	}{
+		{"what nothing else claims is a directory", argov1.ApplicationSource{Path: "app"}, []string{"app/a.yaml"}, argov1.SourceTypeDirectory},
+		{"a chart", argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml"}, argov1.SourceTypeHelm},
+		{"kustomization.yaml", argov1.ApplicationSource{Path: "app"}, []string{"app/a.yaml", "app/kustomization.yaml"}, argov1.SourceTypeKustomize},
+		{"kustomization.yml", argov1.ApplicationSource{Path: "app"}, []string{"app/kustomization.yml"}, argov1.SourceTypeKustomize},
+		{"Kustomization", argov1.ApplicationSource{Path: "app"}, []string{"app/Kustomization"}, argov1.SourceTypeKustomize},
+		{"a chart comes before a kustomization (contract 1.2)", argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml", "app/kustomization.yaml"}, argov1.SourceTypeHelm},
+		{"other spellings do not count", argov1.ApplicationSource{Path: "app"}, []string{"app/chart.yaml", "app/Kustomization.yaml"}, argov1.SourceTypeDirectory},
+		{"a folder does not count", argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml/x", "app/a.yaml"}, argov1.SourceTypeDirectory},
+		{"folders above and below do not count", argov1.ApplicationSource{Path: "app"}, []string{"Chart.yaml", "app/sub/Chart.yaml", "app/a.yaml"}, argov1.SourceTypeDirectory},
+		{"the root of the repository", argov1.ApplicationSource{Path: "."}, []string{"Chart.yaml"}, argov1.SourceTypeHelm},
+		{"the spec comes before the files", argov1.ApplicationSource{Path: "app", Directory: plain}, []string{"app/Chart.yaml"}, argov1.SourceTypeDirectory},
+		{"the spec says Kustomize", argov1.ApplicationSource{Path: "app", Kustomize: kustomize}, []string{"app/a.yaml"}, argov1.SourceTypeKustomize},
+		{"the spec says Helm", argov1.ApplicationSource{Path: "app", Helm: helm}, []string{"app/a.yaml"}, argov1.SourceTypeHelm},
+		{"the spec says plugin", argov1.ApplicationSource{Path: "app", Plugin: &argov1.ApplicationSourcePlugin{}}, []string{"app/a.yaml"}, argov1.SourceTypePlugin},
+		{"a chart of a repository of charts", argov1.ApplicationSource{Chart: "redis"}, nil, argov1.SourceTypeHelm},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			got, err := render.Detect(tc.source, tree(tc.files...))
+			if err != nil || got != tc.want {
+				t.Errorf("%s, %v; want %s", got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestDetectConformance(t *testing.T) {
+	var tables struct {
+		ExplicitType []struct {
+			Source argov1.ApplicationSource
+			Type   argov1.ApplicationSourceType
+			Error  bool
+		}
+	}
+	conformance.Load(t, &tables, "tables", "sources.yaml")
+	if len(tables.ExplicitType) == 0 {
+		t.Fatal("no rows")
+	}
+	for _, row := range tables.ExplicitType {
+		got, err := render.Detect(row.Source, tree("a.yaml"))
+		if got != row.Type || (err != nil) != row.Error {
+			t.Errorf("%v: %s, %v; want %s", row.Source, got, err, row.Type)
+		}
+	}
+}
+
+var errBroken = errors.New("the repository is broken")
+
+// broken is a tree whose folders can be asked for but not listed.
+type broken struct{ fstest.MapFS }
+
+func (broken) ReadDir(string) ([]fs.DirEntry, error) { return nil, errBroken }
+
+func TestDetectTakesNoFailureForAnAnswer(t *testing.T) {
+	if got, err := render.Detect(argov1.ApplicationSource{Path: "app"}, broken{tree("app/Chart.yaml")}); !errors.Is(err, errBroken) {
+		t.Errorf("type %q, %v", got, err)
+	}
+}
+
+// fake is a renderer that gives one object.
+type fake struct{ err error }
+
+func (f fake) Render(_ context.Context, req render.Request) ([]*unstructured.Unstructured, error) {
+	object := &unstructured.Unstructured{}
+	object.SetName(render.Root(req.Source))
+	return []*unstructured.Unstructured{object}, f.err
+}
+
+func TestDispatcherRender(t *testing.T) {
+	in := tree("app/a.yaml", "chart/Chart.yaml", "file")
+	in["link"] = &fstest.MapFile{Data: []byte("app"), Mode: fs.ModeSymlink}
+	for _, tc := range []struct {
+		reason string
+		source argov1.ApplicationSource
+		want   string // the name of the object
+		err    string // else
+	}{
+		{"the renderer of the type", argov1.ApplicationSource{Path: "app"}, "app", ""},
+		{"a path in another spelling", argov1.ApplicationSource{Path: "./x/../app//"}, "app", ""},
+		{"the root", argov1.ApplicationSource{Path: "."}, ".", ""},
+		{"the root, unsaid", argov1.ApplicationSource{}, ".", ""},
+		{"a link to a folder", argov1.ApplicationSource{Path: "link"}, "link", ""},
+		{"a path that is not there", argov1.ApplicationSource{Path: "nowhere"}, "", "nowhere: app path does not exist"},
+		{"a path below a file", argov1.ApplicationSource{Path: "file/x"}, "", "file/x: app path does not exist"},
+		{"a file", argov1.ApplicationSource{Path: "file"}, "", "file: app path is not a directory"},
+		{"an absolute path", argov1.ApplicationSource{Path: "/app"}, "", "/app: app path is absolute"},
+		{"a path outside", argov1.ApplicationSource{Path: "../app"}, "", "../app: app path outside root"},
+		{"a path that comes from outside", argov1.ApplicationSource{Path: "app/../../app"}, "", "app/../../app: app path outside root"},
+		{
+			"two types",
+			argov1.ApplicationSource{Path: "app", Helm: &argov1.ApplicationSourceHelm{}, Kustomize: &argov1.ApplicationSourceKustomize{}},
+			"",
+			"error getting app source type: multiple application sources defined: Kustomize,Helm",
+		},
+		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use a directory of plain YAML or JSON"},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			objects, _, err := render.Dispatcher{argov1.SourceTypeDirectory: fake{}}.Render(t.Context(), render.Request{Source: tc.source, Tree: in})
+			switch {
+			case tc.err != "":
+				if err == nil || err.Error() != tc.err || objects != nil {
+					t.Errorf("%d objects and error %v", len(objects), err)
+				}
+			case err != nil || len(objects) != 1 || objects[0].GetName() != tc.want:
+				t.Errorf("%d objects and error %v", len(objects), err)
+			}
+		})
+	}
+}
+
+func TestDispatcherRenderSaysTheTypeOfWhatFails(t *testing.T) {
+	_, sourceType, err := render.Dispatcher{argov1.SourceTypeDirectory: fake{errBroken}}.Render(t.Context(), render.Request{Source: argov1.ApplicationSource{Path: "app"}, Tree: tree("app/a.yaml")})
+	if sourceType != argov1.SourceTypeDirectory || !errors.Is(err, errBroken) {
+		t.Errorf("type %q, %v", sourceType, err)
+	}
+}
+
+// TestLinksThatLeaveTheRepositoryAreRefused works on a tree from Git, where such a link can be.
+func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
+	server, err := fixture.StartGitServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	repository := server.Repository("links")
+	sha, err := repository.Commit(map[string]string{"app/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n", "inside/b.txt": ""},
+		fixture.WithSymlink("escaping/a.yaml", "../../../etc/passwd"), fixture.WithSymlink("absolute/a.yaml", "/etc/passwd"), fixture.WithSymlink("loop/a.yaml", "a.yaml"),
+		fixture.WithSymlink("out", "../elsewhere"), fixture.WithSymlink("chart/Chart.yaml", "../../etc/passwd"),
+		fixture.WithSymlink("inside/a.yaml", "../app/a.yaml"), fixture.WithSymlink("inside/unused.txt", "/etc/passwd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetcher, err := git.New(git.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := fetcher.Fetch(t.Context(), source.Repository{URL: repository.URL()}, sha)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dispatcher := render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{})}
+	for _, tc := range []struct {
+		path string
+		want error
+		text string
+	}{
+		{"escaping", source.ErrLinkEscapes, "escaping/a.yaml"},
+		{"absolute", source.ErrLinkEscapes, "absolute/a.yaml"},
+		{"loop", source.ErrLinkLoop, "loop/a.yaml"},
+		{"out", source.ErrLinkEscapes, "out"},
+		{"chart", nil, "sources of type Helm"},
+		{"inside", nil, ""},
+	} {
+		objects, _, err := dispatcher.Render(t.Context(), render.Request{Source: argov1.ApplicationSource{Path: tc.path}, Tree: in})
+		switch {
+		case tc.text == "":
+			if err != nil || len(objects) != 1 {
+				t.Errorf("%s: %d objects, %v", tc.path, len(objects), err)
+			}
+		case err == nil, tc.want != nil && !errors.Is(err, tc.want), !strings.Contains(err.Error(), tc.text):
+			t.Errorf("%s: %d objects, %v", tc.path, len(objects), err)
+		}
+	}
+}
