@@ -16,7 +16,16 @@ type permissions struct {
 
 // Application lists what the project forbids of an application as a whole.
 func (p permissions) Application(app *argov1.Application, project *argov1.AppProject) []string {
-	return policy.CheckApplication(policy.Input{Project: project, Application: app, ControlNamespace: p.controlNamespace, Cluster: p.cluster})
+	return policy.CheckApplication(p.input(app, project))
+}
+
+// Sources tells whether a project permits the repositories of an application, whatever else it forbids.
+func (p permissions) Sources(app *argov1.Application, project *argov1.AppProject) bool {
+	return policy.SourcesPermitted(p.input(app, project))
+}
+
+func (p permissions) input(app *argov1.Application, project *argov1.AppProject) policy.Input {
+	return policy.Input{Project: project, Application: app, ControlNamespace: p.controlNamespace, Cluster: p.cluster}
 }
 
 // Object says why an object may not be synced; empty when it may.

@@ -50,6 +50,9 @@ var (
 // its destination (contract 7). Nothing means permitted.
 func CheckApplication(in Input) []string { return check(applicationRules, in) }
 
+// SourcesPermitted tells whether the project lets an application use its repositories, whatever else it forbids.
+func SourcesPermitted(in Input) bool { return len(sourcesPermitted(in)) == 0 }
+
 // CheckObject is everything that the project forbids of one object: its kind, its namespace (contract 7, 2.4 step 2).
 // Nothing means permitted.
 func CheckObject(in Input) []string { return check(objectRules, in) }

@@ -27,3 +27,17 @@ func Images(obj *unstructured.Unstructured) []string {
 	}
 	return found
 }
+
+// HasPods tells whether an object is a pod or has made some: only then are its images in use. It goes by the counts that
+// controllers publish.
+func HasPods(obj *unstructured.Unstructured) bool {
+	if obj.GetKind() == "Pod" {
+		return true
+	}
+	for _, field := range []string{"replicas", "currentNumberScheduled", "active", "succeeded", "failed"} {
+		if count, ok, _ := unstructured.NestedInt64(obj.Object, "status", field); ok && count > 0 {
+			return true
+		}
+	}
+	return false
+}

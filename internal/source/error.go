@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,12 +50,9 @@ type RevisionError struct {
 	Detail string
 }
 
-// Error has the wording of the contract (1.2), followed by the detail if there is one.
+// Error has the wording of the contract (1.2), as recorded.
 func (e *RevisionError) Error() string {
-	if e.Detail == "" {
-		return fmt.Sprintf("unable to resolve '%s' to a commit SHA", e.Revision)
-	}
-	return fmt.Sprintf("unable to resolve '%s' to a commit SHA: %s", e.Revision, e.Detail)
+	return fmt.Sprintf("unable to resolve '%s' to a commit SHA: %s", e.Revision, cmp.Or(e.Detail, "revision not found"))
 }
 
 // ErrLinkEscapes is wrapped by the error for a symbolic link that is absolute or leads out of the repository.

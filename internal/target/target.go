@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -201,7 +200,7 @@ func (s *State) place(rendered *unstructured.Unstructured, scope Scope) (Object,
 		obj.SetNamespace(cmp.Or(obj.GetNamespace(), scope.DestinationNamespace))
 	}
 	if known && namespaced && obj.GetNamespace() == "" {
-		s.warn(argov1.ConditionInvalidSpecError, fmt.Sprintf("Namespace for %s %s is missing.", obj.GetName(), gvkText(gvk)))
+		s.warn(argov1.ConditionInvalidSpecError, fmt.Sprintf("Namespace for %s %s is missing.", obj.GetName(), gvk))
 	}
 	if err := scope.Tracker.Mark(obj, scope.Instance, scope.DestinationNamespace); err != nil {
 		return Object{}, fmt.Errorf("%s %s: %w", gvk.Kind, obj.GetName(), err)
@@ -211,10 +210,6 @@ func (s *State) place(rendered *unstructured.Unstructured, scope Scope) (Object,
 		return Object{}, err
 	}
 	return Object{Key: resource.KeyOf(obj), Target: obj, Hash: hash, Unknown: !known}, nil
-}
-
-func gvkText(gvk schema.GroupVersionKind) string {
-	return strings.TrimPrefix(gvk.Group+"/", "/") + gvk.Version + ", Kind=" + gvk.Kind
 }
 
 func (s *State) warn(conditionType argov1.ApplicationConditionType, message string) {

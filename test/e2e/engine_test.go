@@ -143,7 +143,7 @@ var _ = Describe("A sync", func() {
 	It("takes over what kubectl applied, and then removes what Git drops", func(ctx SpecContext) {
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")})
 		file := filepath.Join(GinkgoT().TempDir(), "a.yaml")
-		Expect(os.WriteFile(file, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: " + s.namespace + "}\ndata: {key: one, extra: two}\n"), 0o600)).To(Succeed())
+		Expect(os.WriteFile(file, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: "+s.namespace+"}\ndata: {key: one, extra: two}\n"), 0o600)).To(Succeed())
 		output, err := plane.Kubectl(ctx, "apply", "-f", file)
 		Expect(err).NotTo(HaveOccurred(), output)
 		s.create(ctx).compared(ctx)

@@ -15,6 +15,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/target"
 )
 
 const (
@@ -200,15 +201,41 @@ func (r *Reconciler) abort(ctx context.Context, s *scope, message string) error 
 		return nil // between two attempts; the next one will find out for itself
 	}
 	if state.SyncResult == nil {
-		state.SyncResult = &argov1.SyncOperationResult{Revision: effective(state).Revision, Revisions: effective(state).Revisions}
-		if s.app.Spec.HasMultipleSources() {
-			state.SyncResult.Sources = s.app.Spec.Sources
-		} else {
-			state.SyncResult.Source = s.app.Spec.GetSource()
-		}
+		state.SyncResult = r.abortedResult(ctx, s, effective(state))
 	}
 	state.SyncResult.Resources = slices.DeleteFunc(slices.Clone(state.SyncResult.Resources), func(row *argov1.ResourceResult) bool { return row.Status == "" })
 	return r.conclude(ctx, s, argov1.OperationError, message)
+}
+
+// abortedResult says what an operation was about that did nothing. What the revision of its source is can be told unless the
+// project forbids to ask the repository.
+func (r *Reconciler) abortedResult(ctx context.Context, s *scope, op *argov1.SyncOperation) *argov1.SyncOperationResult {
+	result := &argov1.SyncOperationResult{Revision: op.Revision, Revisions: op.Revisions}
+	resolved := r.resolvePermitted(ctx, s)
+	if s.app.Spec.HasMultipleSources() {
+		result.Sources = s.app.Spec.Sources
+		if len(op.Revisions) == 0 {
+			result.Revisions = resolved
+		}
+		return result
+	}
+	result.Source = s.app.Spec.GetSource()
+	if op.Revision == "" && len(resolved) > 0 {
+		result.Revision = resolved[0]
+	}
+	return result
+}
+
+// resolvePermitted resolves the sources of a spec that is refused for another reason than its sources.
+func (r *Reconciler) resolvePermitted(ctx context.Context, s *scope) []string {
+	if s.project == nil || s.comparison != nil || !r.Permissions.Sources(s.app, s.project) || len(s.app.Spec.GetSources()) == 0 {
+		return nil
+	}
+	revisions, err := target.Resolve(ctx, r.Rendering, r.specRequest(s))
+	if err != nil {
+		return nil
+	}
+	return revisions
 }
 
 // releaseHooks takes our finalizer off every hook that stands there when an operation ends: nobody would do it later. The

@@ -32,6 +32,8 @@ import (
 type Permissions interface {
 	// Application lists what the project forbids of an application as a whole.
 	Application(app *argov1.Application, project *argov1.AppProject) []string
+	// Sources tells whether a project permits the repositories of an application, whatever else it forbids.
+	Sources(app *argov1.Application, project *argov1.AppProject) bool
 	// Object says why an object may not be synced; empty when it may.
 	Object(project *argov1.AppProject, key resource.Key, namespaced bool) string
 	// Window tells whether the project's sync windows permit a sync at a moment.

@@ -223,7 +223,9 @@ func summarize(rows []refresh.Row) argov1.ApplicationSummary {
 		if row.Live == nil {
 			continue
 		}
-		summary.Images = append(summary.Images, resource.Images(row.Live)...)
+		if resource.HasPods(row.Live) {
+			summary.Images = append(summary.Images, resource.Images(row.Live)...)
+		}
 		for name, value := range row.Live.GetAnnotations() {
 			if strings.HasPrefix(name, argov1.AnnotationLinkPrefix) {
 				summary.ExternalURLs = append(summary.ExternalURLs, value)

@@ -89,7 +89,7 @@ func TestResolveAndFetch(t *testing.T) {
 		}
 		_, err := fetcher.Resolve(t.Context(), source.Repository{URL: url}, "nope", source.ResolveOptions{})
 		var unknown *source.RevisionError
-		if !errors.As(err, &unknown) || err.Error() != "unable to resolve 'nope' to a commit SHA" {
+		if !errors.As(err, &unknown) || err.Error() != "unable to resolve 'nope' to a commit SHA: revision not found" {
 			t.Errorf("%s: an unknown revision gives %v", kind, err)
 		}
 		tree, err := fetcher.Fetch(t.Context(), source.Repository{URL: url}, second)

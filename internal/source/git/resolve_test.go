@@ -150,9 +150,9 @@ func TestResolve(t *testing.T) {
 		{"a pull request by its full name", "refs/pull/7/head", "", hashOf("refs/pull/7/head").String(), ""},
 		{"a name of hexadecimal digits is a name first", "deadbee", "", hashOf("refs/heads/deadbee").String(), ""},
 		{"an abbreviated id passes through", "abcdef0", "", "abcdef0", ""},
-		{"six digits are too few", "abcdef", "", "", "unable to resolve 'abcdef' to a commit SHA"},
-		{"unknown name", "nope", "", "", "unable to resolve 'nope' to a commit SHA"},
-		{"a part of a name is not the name", "heads/mai", "", "", "unable to resolve 'heads/mai' to a commit SHA"},
+		{"six digits are too few", "abcdef", "", "", "unable to resolve 'abcdef' to a commit SHA: revision not found"},
+		{"unknown name", "nope", "", "", "unable to resolve 'nope' to a commit SHA: revision not found"},
+		{"a part of a name is not the name", "heads/mai", "", "", "unable to resolve 'heads/mai' to a commit SHA: revision not found"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			got, err := resolve(refs, c.revision, c.prefix)

@@ -194,7 +194,7 @@ func TestAbbreviatedCommits(t *testing.T) {
 		}
 		before := server.Requests(fixture.RequestPack)
 		for range 3 {
-			if _, err := fetcher.Resolve(t.Context(), repo, "fedcba9", source.ResolveOptions{}); err == nil || err.Error() != "unable to resolve 'fedcba9' to a commit SHA" {
+			if _, err := fetcher.Resolve(t.Context(), repo, "fedcba9", source.ResolveOptions{}); err == nil || err.Error() != "unable to resolve 'fedcba9' to a commit SHA: revision not found" {
 				t.Errorf("%s: an unknown abbreviation gives %v", url, err)
 			}
 		}
@@ -215,7 +215,7 @@ func TestReferencesMove(t *testing.T) {
 		_, err := fetcher.Fetch(t.Context(), repo, gone)
 		must(t, err)
 		must(t, repository.DeleteBranch("topic"))
-		if _, err := fetcher.Resolve(t.Context(), repo, "topic", source.ResolveOptions{}); err == nil || err.Error() != "unable to resolve 'topic' to a commit SHA" {
+		if _, err := fetcher.Resolve(t.Context(), repo, "topic", source.ResolveOptions{}); err == nil || err.Error() != "unable to resolve 'topic' to a commit SHA: revision not found" {
 			t.Errorf("a deleted branch gives %v", err)
 		}
 		trunk := commit(t, repository, map[string]string{"a.txt": "trunk"}, fixture.OnBranch("trunk"))
