@@ -222,11 +222,7 @@ func FuzzExpression(f *testing.F) {
 	} {
 		f.Add(text, `{"apiVersion":"v1","kind":"X","a":[{"b":"c","d":1},{"x":null}],"b":{"y":2.5}}`)
 	}
-	hasty := func() (<-chan struct{}, func()) {
-		expired := make(chan struct{})
-		timer := time.AfterFunc(50*time.Millisecond, func() { close(expired) })
-		return expired, func() { timer.Stop() }
-	}
+	hasty := func() (<-chan struct{}, func()) { return within(50 * time.Millisecond) }
 	f.Fuzz(func(t *testing.T, text, data string) {
 		obj := document(data)
 		parsed, err := parseExpression(text, hasty)
