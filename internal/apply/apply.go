@@ -4,7 +4,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -179,7 +178,7 @@ func Propagation(name string) metav1.DeletionPropagation {
 
 // describe says in kubectl's words what was done to the object of a task (contract 2.5).
 func describe(task plan.Task, word string) string {
-	return resourceName(task.Key) + "/" + task.Key.Name + " " + word
+	return task.Key.KubectlName() + " " + word
 }
 
 // unchanged is the word for an object that is as it should be.
@@ -188,15 +187,6 @@ func unchanged(task plan.Task) string {
 		return "serverside-applied"
 	}
 	return "unchanged"
-}
-
-// resourceName is the kind as kubectl prints it: configmap, deployment.apps.
-func resourceName(key resource.Key) string {
-	name := strings.ToLower(key.Kind)
-	if key.Group != "" {
-		name += "." + key.Group
-	}
-	return name
 }
 
 // Predict asks the server what an apply of the target would make of the live object; nothing is changed.

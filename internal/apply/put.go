@@ -3,9 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,7 +63,7 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 	after, err = client.Apply(ctx, target.GetName(), target, options)
 	switch {
 	case err == nil:
-	case IsUntypable(err):
+	case resource.IsUntypable(err):
 		after, err = merge(ctx, client, task)
 	case task.Force && task.Live != nil && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
 		if err = recreate(ctx, client, task.Live); err == nil {
@@ -105,7 +103,7 @@ func replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Ta
 			return nil, "", err
 		}
 		after, err = client.Create(ctx, task.Target, create)
-		deleted := fmt.Sprintf("%s %q deleted from %s namespace\n", resourceName(task.Key), task.Key.Name, task.Key.Namespace)
+		deleted := fmt.Sprintf("%s %q deleted from %s namespace\n", task.Key.KubectlKind(), task.Key.Name, task.Key.Namespace)
 		return after, deleted + describe(task, "replaced"), err
 	}
 	target := task.Target.DeepCopy()
@@ -175,13 +173,6 @@ func isEstablished(crd *unstructured.Unstructured) bool {
 		}
 	}
 	return false
-}
-
-// IsUntypable tells whether the API server could not even read a target as an object of its kind: it has fields that the
-// schema does not know, or list items with the same key. A client-side apply takes such objects (contract B 6).
-func IsUntypable(err error) bool {
-	status := apierrors.APIStatus(nil)
-	return errors.As(err, &status) && strings.Contains(status.Status().Message, "failed to create typed patch object")
 }
 
 // merge applies a target that cannot be applied server-side: the API server drops the fields that it does not know. Fields

@@ -71,5 +71,6 @@ func comparedWithSpec(app map[string]any) bool {
 
 func isAutomated(app map[string]any) bool {
 	automated, ok, _ := unstructured.NestedMap(app, "spec", "syncPolicy", "automated")
-	return ok && automated["enabled"] != false
+	enabled, set := automated["enabled"].(bool)
+	return ok && (enabled || !set)
 }

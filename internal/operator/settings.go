@@ -85,8 +85,17 @@ func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings 
 		},
 		Ignore: diff.Ignore{
 			System: parsed.IgnoreDifferences, Broken: parsed.BrokenIgnoreDifferences, AggregatedRoles: parsed.Compare.IgnoreAggregatedRoles,
+			Known: knownTypes(parsed.KnownTypes),
 		},
 		Status:  diff.StatusScope(parsed.Compare.IgnoreStatus),
 		Timeout: p.options.Timeout, Jitter: p.options.Jitter,
 	}
+}
+
+func knownTypes(entries []settings.KnownType) []diff.KnownType {
+	known := make([]diff.KnownType, len(entries))
+	for i, entry := range entries {
+		known[i] = diff.KnownType(entry)
+	}
+	return known
 }

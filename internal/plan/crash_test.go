@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/resource"
@@ -164,7 +163,7 @@ func (w *world) addPrune(random *rand.Rand, name string) {
 	if random.IntN(5) == 0 {
 		extra = append(extra, options("PruneLast=true"))
 	}
-	var obj *unstructured.Unstructured = object(kinds[random.IntN(len(kinds))], name, randomWave(random), extra...)
+	obj := object(kinds[random.IntN(len(kinds))], name, randomWave(random), extra...)
 	if random.IntN(4) == 0 {
 		obj.SetFinalizers([]string{finalizerHold})
 	}

@@ -435,7 +435,7 @@ func answerDryRun(s *situation) (Step, bool) {
 		if task.Phase == argov1.SyncPhaseSyncFail {
 			continue
 		}
-		done := succeeded(s.in, task, kubectlName(task.Key)+" "+dryRunVerb(task)+" (dry run)")
+		done := succeeded(s.in, task, task.Key.KubectlName()+" "+dryRunVerb(task)+" (dry run)")
 		if done.HookPhase = argov1.OperationSucceeded; done.Status == argov1.ResultCodePruned {
 			done.Message = "pruned (dry run)"
 		}

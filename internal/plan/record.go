@@ -13,9 +13,8 @@ import (
 // outcome were not done and stay pending.
 func Record(in Input, step Step, outcomes []Outcome) Step {
 	rows := newLedger(step.Results)
-	recorded := Step{Phase: step.Phase, Message: step.Message}
 	var reasons []string
-	done, syncFail := rows.settleGone(step.gone), false
+	done := rows.settleGone(step.gone)
 	for _, outcome := range outcomes {
 		task := outcome.Action.Task
 		switch {
@@ -28,22 +27,31 @@ func Record(in Input, step Step, outcomes []Outcome) Step {
 			done = true
 			rows.put(succeeded(in, task, outcome.Message))
 		}
-		syncFail = syncFail || task.Phase == argov1.SyncPhaseSyncFail
 	}
-	recorded.Results = rows.withoutIntents()
-	switch {
-	case len(reasons) > 0 && step.Phase == argov1.OperationTerminating:
-		recorded.Phase, recorded.Message = argov1.OperationError, "Operation termination had errors"
-	case len(reasons) > 0 && isNamespaceStep(step):
-		recorded.Phase, recorded.Message = argov1.OperationFailed, "the namespace failed to apply"
-	case len(reasons) > 0 && !done && !syncFail && !slices.ContainsFunc(Tasks(in), isSyncFail):
-		recorded.Phase = argov1.OperationFailed
-		recorded.Message = withReasons("one or more objects failed to apply", reasons)
-	case len(reasons) == 0 && step.Final:
+	recorded := Step{Phase: step.Phase, Message: step.Message, Results: rows.withoutIntents()}
+	if len(reasons) > 0 {
+		recorded.Phase, recorded.Message = failure(in, step, reasons, done)
+		return recorded
+	}
+	recorded.Pause = step.Pause
+	if step.Final {
 		recorded.Phase, recorded.Message = argov1.OperationSucceeded, messageAllRun
 	}
-	recorded.Pause = step.Pause && len(reasons) == 0
 	return recorded
+}
+
+// failure is what the operation becomes when actions have failed: it ends at once when nothing of the wave was done, and
+// nobody waits for the failure; else one pass later (contract B 1).
+func failure(in Input, step Step, reasons []string, done bool) (argov1.OperationPhase, string) {
+	switch {
+	case step.Phase == argov1.OperationTerminating:
+		return argov1.OperationError, "Operation termination had errors"
+	case isNamespaceStep(step):
+		return argov1.OperationFailed, "the namespace failed to apply"
+	case !done && !slices.ContainsFunc(Tasks(in), isSyncFail):
+		return argov1.OperationFailed, withReasons("one or more objects failed to apply", reasons)
+	}
+	return step.Phase, step.Message
 }
 
 func isSyncFail(task Task) bool { return task.Phase == argov1.SyncPhaseSyncFail }
@@ -214,13 +222,4 @@ func names(tasks []Task, noun string) string {
 // display is group/Kind/name, as messages write it.
 func display(key resource.Key) string {
 	return key.Group + "/" + key.Kind + "/" + key.Name
-}
-
-// kubectlName is the object as kubectl prints it: configmap/x, deployment.apps/x.
-func kubectlName(key resource.Key) string {
-	name := strings.ToLower(key.Kind)
-	if key.Group != "" {
-		name += "." + key.Group
-	}
-	return name + "/" + key.Name
 }

@@ -2,14 +2,13 @@ package refresh
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
 // judge compares a pair and sets its row. Known tells that the result holds until one of the objects changes; a server that
@@ -93,12 +92,5 @@ func counts(req Request, view *diff.View, wanted, found, predicted *unstructured
 // refused tells whether the server understood the question and would not apply the object.
 func refused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsConflict(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || unfit(err)
-}
-
-// unfit tells whether a server-side apply cannot take the object because it does not fit the schema of its kind: a field that
-// the kind does not have, or a list with the same key twice. The API server gives no reason for that but in the text.
-func unfit(err error) bool {
-	var answer apierrors.APIStatus
-	return errors.As(err, &answer) && strings.Contains(answer.Status().Message, "failed to create typed patch object")
+		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || resource.IsUntypable(err)
 }

@@ -3,6 +3,7 @@ package resource
 
 import (
 	"cmp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,6 +32,18 @@ func (k Key) GroupKind() schema.GroupKind {
 func (k Key) String() string {
 	return k.Group + "/" + k.Kind + "/" + k.Namespace + "/" + k.Name
 }
+
+// KubectlKind is the kind as kubectl prints it: configmap, deployment.apps.
+func (k Key) KubectlKind() string {
+	kind := strings.ToLower(k.Kind)
+	if k.Group != "" {
+		kind += "." + k.Group
+	}
+	return kind
+}
+
+// KubectlName is the object as kubectl prints it: configmap/x, deployment.apps/x.
+func (k Key) KubectlName() string { return k.KubectlKind() + "/" + k.Name }
 
 // Compare orders keys by group, kind, namespace and name, as status.resources is ordered (contract 1.7).
 func (k Key) Compare(other Key) int {

@@ -110,7 +110,7 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 	r.releaseHooks(ctx, s)
 	limit := state.Operation.Retry.Limit
 	if phase != argov1.OperationSucceeded && !final && (limit < 0 || state.RetryCount < limit) {
-		return r.again(s, state)
+		return r.again(state)
 	}
 	if phase != argov1.OperationSucceeded && state.RetryCount > 0 {
 		state.Message = fmt.Sprintf("%s (retried %d times).", state.Message, state.RetryCount)
@@ -134,7 +134,7 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 }
 
 // again has a failed operation tried once more after a while.
-func (r *Reconciler) again(s *scope, state *argov1.OperationState) error {
+func (r *Reconciler) again(state *argov1.OperationState) error {
 	state.Phase = argov1.OperationRunning
 	state.RetryCount++
 	at := retryAt(state)

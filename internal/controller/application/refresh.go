@@ -70,23 +70,31 @@ func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	if failure := s.memory.failure; failure.err != nil && failure.key == asked && s.now.Before(failure.until) && !s.requested {
 		return failure.err
 	}
-	due := s.settings.Timeout > 0 && !s.now.Before(s.pollAt())
-	known := s.memory.state != nil && s.memory.stateKey == key && s.memory.failure.err == nil
-	switch state := s.underway(); {
-	case len(req.Manifests) > 0:
-		known = known && !due
-	case pinned(req):
-		r.lookAhead(ctx, s, due)
-		known = known && slices.Equal(req.Revisions, s.memory.state.Revisions)
-	default:
-		known = known && !due && !s.requested && state == nil && slices.Equal(s.memory.resolved, s.memory.state.Revisions)
-	}
-	if known {
+	if r.upToDate(ctx, s, key) {
 		return nil
 	}
 	err = r.fetchTarget(ctx, s, req, key)
 	s.memory.failure = targetFailure{err: err, key: asked, until: s.now.Add(retryComparison)}
 	return err
+}
+
+// upToDate tells whether the target in memory is what is asked for.
+func (r *Reconciler) upToDate(ctx context.Context, s *scope, key string) bool {
+	mem, req := s.memory, s.memory.request
+	due := s.settings.Timeout > 0 && !s.now.Before(s.pollAt())
+	if pinned(req) {
+		r.lookAhead(ctx, s, due)
+	}
+	if mem.state == nil || mem.stateKey != key || mem.failure.err != nil {
+		return false
+	}
+	switch {
+	case len(req.Manifests) > 0:
+		return !due
+	case pinned(req):
+		return slices.Equal(req.Revisions, mem.state.Revisions)
+	}
+	return !due && !s.requested && s.underway() == nil && slices.Equal(mem.resolved, mem.state.Revisions)
 }
 
 // pinned tells whether a request names the resolved revision of every source.
@@ -325,7 +333,7 @@ func (s *scope) showUnknown(ctx context.Context, r *Reconciler) {
 		}
 		return
 	}
-	comparison := s.memory.compare.Compare(ctx, refresh.Request{
+	comparison := new(refresh.Memory).Compare(ctx, refresh.Request{
 		State: &target.State{}, Snapshot: snapshot, Tracker: s.settings.Tracker, Instance: s.instance,
 	})
 	for i := range comparison.Rows {
