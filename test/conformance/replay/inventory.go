@@ -62,7 +62,7 @@ func (i *inventory) learn(a *argov1.Application, kinds kinds) error {
 		if err != nil {
 			return err
 		}
-		object := resourceName{strings.TrimSuffix(s.Resource+"."+r.group, "."), r.name}
+		object := resourceName{s.name(), r.name}
 		i.owned[object] = true
 		i.seen[objectKey{r.kind, r.namespace, r.name}] = r
 		at := i.position(object)
@@ -102,56 +102,70 @@ func (i *inventory) position(object resourceName) position {
 
 // group are writes whose order among each other means nothing.
 type group struct {
-	action, resource string
-	position         position
-	labels           []string
-	objects          []write
+	kind    groupKind
+	labels  []string
+	objects []write
 }
+
+// groupKind is what the writes of a group have in common.
+type groupKind struct {
+	action, resource string
+	wave             int64
+	phase            string
+}
+
+const (
+	actionApply  = "apply"
+	actionDelete = "delete"
+)
 
 // order groups the writes by what they do, in the order in which objects were first applied, or deleted: objects of one
 // kind, phase and wave are applied at the same time, and objects of one wave deleted; in a cascade phases do not count.
 func (i *inventory) order(writes []write, cascade bool) [][]string {
 	applied := map[write]bool{}
+	last := &group{}
 	var groups []*group
 	for _, w := range writes {
-		if w.Subresource != "" {
-			continue
-		}
 		object := write{Resource: w.Resource, Name: w.Name, Namespace: w.Namespace}
-		at := i.position(resourceName{w.Resource, w.Name})
-		next := &group{action: "apply", resource: w.Resource, position: position{wave: at.wave, phase: at.phase}}
-		var last *group
-		if len(groups) > 0 {
-			last = groups[len(groups)-1]
-		}
-		if strings.HasPrefix(w.Verb, "delete") {
-			if last != nil && last.action == "delete" && slices.Contains(last.objects, object) {
+		kind := i.groupKind(w, cascade)
+		switch {
+		case w.Subresource != "":
+			continue
+		case kind.action == actionDelete:
+			if last.kind.action == actionDelete && slices.Contains(last.objects, object) {
 				continue
 			}
 			delete(applied, object)
-			next.action, next.resource = "delete", ""
-			if cascade {
-				next.position.phase = ""
-			}
-		} else {
-			// Only the first write counts, and the finalizer of a hook is not the hook.
-			if applied[object] || w.Verb != "create" && at.hook {
-				continue
-			}
+		// Only the first write counts, and the finalizer of a hook is not the hook.
+		case applied[object] || w.Verb != "create" && i.position(resourceName{w.Resource, w.Name}).hook:
+			continue
+		default:
 			applied[object] = true
 		}
-		if last == nil || last.action != next.action || last.resource != next.resource || last.position != next.position {
-			groups, last = append(groups, next), next
+		if last.kind != kind {
+			last = &group{kind: kind}
+			groups = append(groups, last)
 		}
-		last.objects = append(last.objects, object)
-		last.labels = append(last.labels, label(w))
+		last.objects, last.labels = append(last.objects, object), append(last.labels, label(w))
 	}
 	order := [][]string{}
 	for _, g := range groups {
 		slices.Sort(g.labels)
-		order = append(order, append([]string{g.action}, g.labels...))
+		order = append(order, append([]string{g.kind.action}, g.labels...))
 	}
 	return order
+}
+
+func (i *inventory) groupKind(w write, cascade bool) groupKind {
+	at := i.position(resourceName{w.Resource, w.Name})
+	kind := groupKind{action: actionApply, resource: w.Resource, wave: at.wave, phase: at.phase}
+	if strings.HasPrefix(w.Verb, "delete") {
+		kind.action, kind.resource = actionDelete, ""
+		if cascade {
+			kind.phase = ""
+		}
+	}
+	return kind
 }
 
 func label(w write) string {

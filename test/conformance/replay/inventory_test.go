@@ -41,7 +41,8 @@ func TestOrder(t *testing.T) {
 		Resources: []argov1.ResourceStatus{
 			{Version: "v1", Kind: "ConfigMap", Name: "early", SyncWave: -1},
 			{Version: "v1", Kind: "Secret", Name: "early-too", SyncWave: -1},
-			{Version: "v1", Kind: "ConfigMap", Name: "a"}, {Version: "v1", Kind: "ConfigMap", Name: "b"},
+			{Version: "v1", Kind: "ConfigMap", Name: "a"},
+			{Version: "v1", Kind: "ConfigMap", Name: "b"},
 			{Group: "example.com", Version: "v1", Kind: "Unserved", Name: "x", SyncWave: 5},
 		},
 		OperationState: &argov1.OperationState{SyncResult: &argov1.SyncOperationResult{Resources: argov1.ResourceResults{
@@ -60,7 +61,8 @@ func TestOrder(t *testing.T) {
 		{"another wave is another group", []write{cm("create", "early"), cm("create", "a")}, false, [][]string{{"apply", "configmaps/early"}, {"apply", "configmaps/a"}}},
 		{
 			"another kind is another group, also within a wave",
-			[]write{cm("create", "early"), {Verb: "create", Resource: "secrets", Name: "early-too"}}, false,
+			[]write{cm("create", "early"), {Verb: "create", Resource: "secrets", Name: "early-too"}},
+			false,
 			[][]string{{"apply", "configmaps/early"}, {"apply", "secrets/early-too"}},
 		},
 		{"only the first write of an object counts", []write{cm("create", "a"), cm("create", "early"), cm("patch", "a")}, false, [][]string{{"apply", "configmaps/a"}, {"apply", "configmaps/early"}}},

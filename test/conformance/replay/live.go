@@ -15,15 +15,27 @@ import (
 
 // listed are the kinds that are looked for in the namespaces of a case.
 var listed = []Object{
-	{APIVersion: "v1", Kind: "ConfigMap"}, {APIVersion: "v1", Kind: "Secret"}, {APIVersion: "v1", Kind: "Service"},
-	{APIVersion: "v1", Kind: "ServiceAccount"}, {APIVersion: "v1", Kind: "PersistentVolumeClaim"}, {APIVersion: "v1", Kind: "Pod"},
-	{APIVersion: "v1", Kind: "ReplicationController"}, {APIVersion: "v1", Kind: "ResourceQuota"}, {APIVersion: "v1", Kind: "LimitRange"},
-	{APIVersion: "apps/v1", Kind: "Deployment"}, {APIVersion: "apps/v1", Kind: "StatefulSet"},
-	{APIVersion: "apps/v1", Kind: "DaemonSet"}, {APIVersion: "apps/v1", Kind: "ReplicaSet"},
-	{APIVersion: "batch/v1", Kind: "Job"}, {APIVersion: "batch/v1", Kind: "CronJob"},
-	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"}, {APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"},
-	{APIVersion: "networking.k8s.io/v1", Kind: "Ingress"}, {APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-	{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, {APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
+	{APIVersion: "v1", Kind: "ConfigMap"},
+	{APIVersion: "v1", Kind: "Secret"},
+	{APIVersion: "v1", Kind: "Service"},
+	{APIVersion: "v1", Kind: "ServiceAccount"},
+	{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
+	{APIVersion: "v1", Kind: "Pod"},
+	{APIVersion: "v1", Kind: "ReplicationController"},
+	{APIVersion: "v1", Kind: "ResourceQuota"},
+	{APIVersion: "v1", Kind: "LimitRange"},
+	{APIVersion: "apps/v1", Kind: "Deployment"},
+	{APIVersion: "apps/v1", Kind: "StatefulSet"},
+	{APIVersion: "apps/v1", Kind: "DaemonSet"},
+	{APIVersion: "apps/v1", Kind: "ReplicaSet"},
+	{APIVersion: "batch/v1", Kind: "Job"},
+	{APIVersion: "batch/v1", Kind: "CronJob"},
+	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"},
+	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"},
+	{APIVersion: "networking.k8s.io/v1", Kind: "Ingress"},
+	{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+	{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
+	{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 }
 
 // objectKey names an object in a record.

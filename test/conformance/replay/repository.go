@@ -27,8 +27,7 @@ func (s *session) commit(c Commit) error {
 		options = append(options, fixture.OnBranch(c.Branch))
 	}
 	// What is there first stays, and of two folders the later shall win.
-	for i := len(c.From) - 1; i >= 0; i-- {
-		folder := c.From[i]
+	for _, folder := range slices.Backward(c.From) {
 		as := folder.As
 		if as == "" {
 			as = "app"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -196,9 +197,7 @@ func (s *session) manifests() []map[string]any {
 func merged(all ...map[string]any) map[string]any {
 	result := map[string]any{}
 	for _, m := range all {
-		for key, value := range m {
-			result[key] = value
-		}
+		maps.Copy(result, m)
 	}
 	return result
 }

@@ -37,20 +37,9 @@ func (s *session) step(ctx context.Context, step Step, first bool) (*stepRecord,
 	if err := s.prepare(ctx, step, first); err != nil {
 		return nil, err
 	}
-	before := s.settled(ctx, step.Target, quietBefore, limitBefore, false)
-	rec.Before = statusOf(before).comparison()
-	if before == nil {
-		return nil, fmt.Errorf("application %s is not there", s.names[step.Target])
-	}
-	operation := step.Op
-	if operation == nil && step.Sync != nil {
-		operation = map[string]any{"sync": step.Sync}
-	}
-	changes := false
-	if operation != nil {
-		if changes, err = s.operate(ctx, step, operation, before, rec); err != nil {
-			return nil, err
-		}
+	changes, err := s.begin(ctx, step, rec)
+	if err != nil {
+		return nil, err
 	}
 	for _, wanted := range step.Until {
 		met, err := s.until(ctx, step, wanted)
@@ -75,6 +64,23 @@ func (s *session) step(ctx context.Context, step Step, first bool) (*stepRecord,
 		return nil, err
 	}
 	return rec, s.recordObjects(ctx, start, rec)
+}
+
+// begin records the status before the operation and, when the step has one, sees it to its end. It says whether the
+// operation has ended and was one that changes things, so that a comparison must follow.
+func (s *session) begin(ctx context.Context, step Step, rec *stepRecord) (changes bool, err error) {
+	before := s.settled(ctx, step.Target, quietBefore, limitBefore, false)
+	if before == nil {
+		return false, fmt.Errorf("application %s is not there", s.names[step.Target])
+	}
+	rec.Before = statusOf(before).comparison()
+	switch {
+	case step.Op != nil:
+		return s.operate(ctx, step, step.Op, before, rec)
+	case step.Sync != nil:
+		return s.operate(ctx, step, map[string]any{"sync": step.Sync}, before, rec)
+	}
+	return false, nil
 }
 
 // prepare does everything before the operation: commits, actions, the Applications, the refresh.
@@ -246,8 +252,7 @@ func (s *session) learn() error {
 	return nil
 }
 
-// operate starts an operation and waits until it ends, or hangs as it is meant to. It says whether the operation has ended
-// and was one that changes things, so that a comparison must follow.
+// operate starts an operation and waits until it ends, or hangs as it is meant to.
 func (s *session) operate(ctx context.Context, step Step, operation map[string]any, before *argov1.Application, rec *stepRecord) (bool, error) {
 	var earlier time.Time
 	if state := before.Status.OperationState; state != nil {
@@ -265,7 +270,7 @@ func (s *session) operate(ctx context.Context, step Step, operation map[string]a
 	}
 	rec.Finished = new(o.ended(last))
 	sync, _ := operation["sync"].(map[string]any)
-	if !*rec.Finished || sync["dryRun"] == true {
+	if dryRun, _ := sync["dryRun"].(bool); dryRun || !*rec.Finished {
 		return false, nil
 	}
 	s.applications.until(ctx, s.names[step.Target], limitCompared, func(a *argov1.Application) bool {
