@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -232,17 +233,22 @@ func (c *crash) judge(ctx SpecContext, sha string, kills int) {
 		revisions[entry.Revision]++
 	}
 	Expect(revisions).To(HaveKeyWithValue(sha, 1), "round %d: one sync, one entry of the history", c.rounds)
-	c.countApplies(kills)
+	c.countApplies(want, kills)
 }
 
 // countApplies bounds the applies of this round: an operator may repeat only what the one before it did not live to record.
-func (c *crash) countApplies(kills int) {
+func (c *crash) countApplies(effects []effect, kills int) {
 	GinkgoHelper()
 	all := writes(requests(c.operator.user))
 	applies := map[string]int{}
 	for _, r := range all[c.counted:] {
 		if r.Namespace == c.namespace {
 			applies[r.Verb+" "+r.Resource+" "+r.Name]++
+		}
+	}
+	for _, e := range effects {
+		if e.What == created || e.What == changed {
+			Expect(applies).To(HaveKey("patch "+strings.ToLower(e.Kind)+"s "+e.Name), "round %d: the audit log lacks requests", c.rounds)
 		}
 	}
 	for what, n := range applies {

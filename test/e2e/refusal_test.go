@@ -1,58 +1,67 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 var _ = Describe("Bad input", func() {
-	DescribeTable("fails the operation before the next wave, with the reason", func(ctx SpecContext, files map[string]string, text string) {
-		files["app/a.yaml"] = configMap("a", "one", `argocd.argoproj.io/sync-wave: "1"`)
-		s := newScenario(ctx, files).create(ctx)
-		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusOutOfSync))
-		Expect(cluster.Patch(ctx, s.app, client.RawPatch("application/merge-patch+json", []byte(`{"operation":{"sync":{}}}`)))).To(Succeed())
-		Eventually(ctx, s.status(ctx)).Should(HaveField("OperationState.Phase", argov1.OperationFailed))
-		told := s.app.Status.OperationState.Message
-		for _, row := range s.app.Status.OperationState.SyncResult.Resources {
-			told += "\n" + row.Message
+	DescribeTable("fails the sync, says which object and why, and leaves what is there", func(ctx SpecContext, bad string, untouched bool, texts ...string) {
+		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one"), "app/b.yaml": configMap("b", "one")}).automated(true, true)
+		s.app.Spec.SyncPolicy.Retry = &argov1.RetryStrategy{Limit: 0}
+		s.create(ctx)
+		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
+		s.repo.commit(map[string]string{
+			"app/b.yaml": "", "app/bad.yaml": bad, "app/later.yaml": configMap("later", "one", `argocd.argoproj.io/sync-wave: "1"`),
+		})
+		s.refresh(ctx)
+		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(
+			HaveField("OperationState.Phase", argov1.OperationFailed),
+			HaveField("Conditions", ContainElement(HaveField("Type", argov1.ConditionSyncError)))))
+		for _, text := range texts {
+			Expect(s.said()).To(ContainSubstring(text))
 		}
-		Expect(told).To(ContainSubstring(text))
-		Expect(s.data(ctx, "a")).To(Equal("missing"))
+		Expect(s.data(ctx, "a")).To(Equal("one"))
+		Expect(s.data(ctx, "later")).To(Equal("missing"), "the wave after the one that failed")
+		if untouched {
+			Expect(s.data(ctx, "b")).To(Equal("one"), "a sync that cannot begin prunes nothing")
+		}
 	},
-		Entry("an unknown kind", map[string]string{"app/b.yaml": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: x}\n"},
-			"one or more synchronization tasks are not valid", SpecTimeout(time.Minute)),
-		Entry("an object without a name", map[string]string{"app/b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {a: b}}\n"},
-			"metadata.name", SpecTimeout(time.Minute)),
-		Entry("a missing namespace", map[string]string{"app/b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: nowhere}\n"},
-			`namespaces "nowhere" not found`, SpecTimeout(time.Minute)),
-		Entry("a value of the wrong type", map[string]string{"app/b.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec: {ports: 80}\n"},
-			"ports", SpecTimeout(time.Minute)),
+		Entry("an unknown kind", "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: x}\n", true,
+			"example.com/Thing", "/x", `Make sure the "Thing" CRD is installed`, SpecTimeout(time.Minute)),
+		Entry("an object without a name", "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {a: b}}\n", true,
+			"ConfigMap", "give ConfigMap a metadata.name", SpecTimeout(time.Minute)),
+		Entry("a missing namespace", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: nowhere}\n", false,
+			"ConfigMap", "nowhere/c", `namespaces "nowhere" not found`, SpecTimeout(time.Minute)),
+		Entry("a value of the wrong type", "apiVersion: v1\nkind: Service\nmetadata: {name: c}\nspec: {ports: 80}\n", false,
+			"Service", "/c", "spec.ports", SpecTimeout(time.Minute)),
 	)
 
-	It("is a file that is larger than manifests may be", func(ctx SpecContext) {
-		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one"), "app/big.yaml": strings.Repeat("# big\n", 2<<20)}).automated(true, true).create(ctx)
-		Eventually(ctx, s.status(ctx)).Should(HaveField("Conditions", ContainElement(SatisfyAll(
-			HaveField("Type", argov1.ConditionComparisonError), HaveField("Message", ContainSubstring("app/big.yaml"))))))
+	It("is a file of 100 MB, larger than manifests may be", func(ctx SpecContext) {
+		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true).create(ctx)
+		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
+		s.repo.commit(map[string]string{"app/a.yaml": "", "app/big.yaml": strings.Repeat("# a hundred megabytes of it\n", 100<<20/28)})
+		s.refresh(ctx)
+		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(
+			HaveField("Sync.Status", argov1.SyncStatusUnknown),
+			HaveField("Conditions", ContainElement(SatisfyAll(
+				HaveField("Type", argov1.ConditionComparisonError), HaveField("Message", ContainSubstring("app/big.yaml")))))))
+		Expect(s.data(ctx, "a")).To(Equal("one"))
 	}, SpecTimeout(time.Minute))
 
 	It("is a destination that the project does not permit", func(ctx SpecContext) {
-		project := &argov1.AppProject{
-			ObjectMeta: metav1.ObjectMeta{Name: "narrow", Namespace: "argocd"},
-			Spec: argov1.AppProjectSpec{
-				SourceRepos:  []string{"*"},
-				Destinations: []argov1.ApplicationDestination{{Server: "*", Namespace: "elsewhere"}},
-			},
-		}
-		Expect(cluster.Create(ctx, project)).To(Succeed())
+		createProject(ctx, "narrow", argov1.AppProjectSpec{
+			SourceRepos:  []string{"*"},
+			Destinations: []argov1.ApplicationDestination{{Server: "*", Namespace: "elsewhere"}},
+		})
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true)
 		s.app.Spec.Project = "narrow"
 		s.create(ctx)
@@ -64,7 +73,7 @@ var _ = Describe("Bad input", func() {
 		Expect(s.data(ctx, "a")).To(Equal("missing"))
 	}, SpecTimeout(time.Minute))
 
-	It("is a repository that does not answer well, and nothing is pruned because of it", func(ctx SpecContext) {
+	DescribeTable("is a repository that does not answer as it should, and nothing is pruned because of it", func(ctx SpecContext, answer func(http.ResponseWriter, *http.Request), text string) {
 		broken, err := fixture.StartGitServer()
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(broken.Close)
@@ -74,20 +83,40 @@ var _ = Describe("Bad input", func() {
 		s.app.Spec.Source.RepoURL = s.repo.git.URL()
 		s.create(ctx)
 		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
-		broken.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
-			w.WriteHeader(http.StatusInternalServerError)
+		broken.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			answer(w, r)
 			return true
 		})
 		s.refresh(ctx)
 		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(
 			HaveField("Sync.Status", argov1.SyncStatusUnknown),
-			HaveField("Conditions", ContainElement(HaveField("Message", ContainSubstring("repository "+s.repo.git.URL()))))))
+			HaveField("Conditions", ContainElement(SatisfyAll(
+				HaveField("Type", argov1.ConditionComparisonError),
+				HaveField("Message", And(ContainSubstring("repository "+s.repo.git.URL()), ContainSubstring(text))))))))
 		Expect(s.data(ctx, "a")).To(Equal("one"))
 		broken.Intercept(nil)
 		s.refresh(ctx)
 		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(HaveField("Sync.Status", argov1.SyncStatusSynced), HaveField("Conditions", BeEmpty())))
-	}, SpecTimeout(time.Minute))
+	},
+		Entry("an error", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "500", SpecTimeout(time.Minute)),
+		Entry("silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, gitTimeout.String(), SpecTimeout(time.Minute)),
+		Entry("something that is not Git", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>sign in</html>")) }, "invalid pkt-len", SpecTimeout(time.Minute)),
+	)
 })
+
+// said is all that the application says of its errors: its conditions, and the results of the last sync.
+func (s *scenario) said() string {
+	var text strings.Builder
+	for _, condition := range s.app.Status.Conditions {
+		_, _ = fmt.Fprintln(&text, condition.Type, condition.Message)
+	}
+	if state := s.app.Status.OperationState; state != nil && state.SyncResult != nil {
+		for _, row := range state.SyncResult.Resources {
+			_, _ = fmt.Fprintf(&text, "%s %s/%s %s\n", row.Kind, row.Namespace, row.Name, row.Message)
+		}
+	}
+	return text.String()
+}
 
 var _ = Describe("kubectl", func() {
 	It("shows the columns that users of Argo CD know", func(ctx SpecContext) {

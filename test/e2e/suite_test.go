@@ -31,6 +31,9 @@ var (
 	sequence int
 )
 
+// gitTimeout is how long a Git server may be silent: long for the one of the suite, short for a spec that waits it out.
+const gitTimeout = 4 * time.Second
+
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "End to end")
@@ -43,7 +46,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(GinkgoLogr)
 	folder = GinkgoT().TempDir()
 	var err error
-	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Controllers: true, Nodes: 1, AuditLog: auditLog(), Progress: GinkgoWriter})
+	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
+		Controllers: true, Nodes: 1, AuditLog: auditLog(), AuditAll: true, Progress: GinkgoWriter,
+	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	scheme := runtime.NewScheme()
@@ -76,6 +81,7 @@ func startOperator() {
 	options.CacheDir = filepath.Join(folder, "git")
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
 	options.WaveDelay = 0
+	options.GitTimeout = gitTimeout
 	options.LeaderElect = true
 	options.ApplicationNamespaces = []string{"tenant-*", "/^guest-[0-9]+$/"}
 	ctx, stop := context.WithCancel(ctrl.LoggerInto(context.Background(), GinkgoLogr.WithName("operator")))
