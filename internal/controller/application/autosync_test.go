@@ -38,6 +38,12 @@ func ended(phase argov1.OperationPhase, heals int64) func(*argov1.Application) {
 	}
 }
 
+// automatic makes the last operation one of automated sync, and gives the policy a longest back-off.
+func automatic(app *argov1.Application, longest string) {
+	app.Status.OperationState.Operation.InitiatedBy.Automated = true
+	app.Spec.SyncPolicy.Retry = &argov1.RetryStrategy{Backoff: &argov1.Backoff{MaxDuration: longest}}
+}
+
 func outOfSync(rows ...refresh.Row) *refresh.Comparison {
 	return &refresh.Comparison{Status: argov1.SyncStatusOutOfSync, Rows: rows}
 }
@@ -64,8 +70,41 @@ func TestDecide(t *testing.T) {
 		{reason: "an operation is under way", app: automatedApp(func(a *argov1.Application) { a.Operation = &argov1.Operation{} }), comparison: outOfSync(changed)},
 		{reason: "without prune, what only requires pruning is no reason", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy.Automated.Prune = &no }), comparison: outOfSync(gone)},
 		{reason: "everything would be deleted", app: automatedApp(nil), comparison: outOfSync(gone), refusal: "Skipping sync attempt to [r1]: auto-sync will wipe out all resources"},
-		{reason: "a failed revision is not tried again", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why"},
+		{reason: "a failed revision is shown", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why"},
+		{
+			reason: "a failed automated sync is tried once more when the longest back-off is over", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "10s")
+			}), comparison: outOfSync(changed), operates: true,
+		},
+		{
+			reason: "and not before", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "1m")
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why", wait: 50 * time.Second,
+		},
+		{
+			reason: "what a person synced in vain is left to that person", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "1s")
+				a.Status.OperationState.Operation.InitiatedBy = argov1.OperationInitiator{Username: "admin"}
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why",
+		},
 		{reason: "a new revision is", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), revision: "r2", operates: true},
+		{
+			reason: "heals that held are not counted: in sync for longer than the back-off, it begins anew", operates: true, heals: 1,
+			app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationSucceeded, 2)(a)
+				a.Status.Sync.Status = argov1.SyncStatusSynced
+			}), comparison: outOfSync(changed),
+		},
+		{
+			reason: "heals that did not hold are: it was out of sync while it waited", operates: true, heals: 3,
+			app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationSucceeded, 2)(a)
+				a.Status.Sync.Status = argov1.SyncStatusOutOfSync
+			}), comparison: outOfSync(changed),
+		},
 		{reason: "a drift is healed", app: automatedApp(ended(argov1.OperationSucceeded, 0)), comparison: outOfSync(changed), operates: true, heals: 1},
 		{reason: "the back-off of the third heal is not over", app: automatedApp(ended(argov1.OperationSucceeded, 3)), comparison: outOfSync(changed), wait: 8 * time.Second},
 		{reason: "without selfHeal a drift is shown only", app: automatedApp(func(a *argov1.Application) {
