@@ -39,7 +39,7 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	for i, message := range violations {
 		reasons[i] = string(argov1.ConditionInvalidSpecError) + ": " + message
 	}
-	err := r.abort(ctx, s, strings.Join(reasons, ";"))
+	err := r.abort(ctx, s, strings.Join(reasons, ";"), r.resolvePermitted(ctx, s)...)
 	s.unfinished = false
 	if err != nil {
 		return err

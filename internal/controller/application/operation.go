@@ -191,8 +191,9 @@ func (s *scope) remember() {
 	s.app.Status.History = history[max(0, len(history)-int(s.app.Spec.HistoryLimit())):]
 }
 
-// abort ends an operation whose target cannot be known or is not permitted (contract 2.4 step 1).
-func (r *Reconciler) abort(ctx context.Context, s *scope, message string) error {
+// abort ends an operation whose target cannot be known or is not permitted (contract 2.4 step 1); resolved are the revisions
+// of its sources, where they are known all the same.
+func (r *Reconciler) abort(ctx context.Context, s *scope, message string, resolved ...string) error {
 	if s.app.Operation == nil {
 		return nil
 	}
@@ -201,17 +202,15 @@ func (r *Reconciler) abort(ctx context.Context, s *scope, message string) error 
 		return nil // between two attempts; the next one will find out for itself
 	}
 	if state.SyncResult == nil {
-		state.SyncResult = r.abortedResult(ctx, s, effective(state))
+		state.SyncResult = s.abortedResult(effective(state), resolved)
 	}
 	state.SyncResult.Resources = slices.DeleteFunc(slices.Clone(state.SyncResult.Resources), func(row *argov1.ResourceResult) bool { return row.Status == "" })
 	return r.conclude(ctx, s, argov1.OperationError, message)
 }
 
-// abortedResult says what an operation was about that did nothing. What the revision of its source is can be told unless the
-// project forbids to ask the repository.
-func (r *Reconciler) abortedResult(ctx context.Context, s *scope, op *argov1.SyncOperation) *argov1.SyncOperationResult {
+// abortedResult says what an operation was about that did nothing.
+func (s *scope) abortedResult(op *argov1.SyncOperation, resolved []string) *argov1.SyncOperationResult {
 	result := &argov1.SyncOperationResult{Revision: op.Revision, Revisions: op.Revisions}
-	resolved := r.resolvePermitted(ctx, s)
 	if s.app.Spec.HasMultipleSources() {
 		result.Sources = s.app.Spec.Sources
 		if len(op.Revisions) == 0 {
@@ -226,9 +225,9 @@ func (r *Reconciler) abortedResult(ctx context.Context, s *scope, op *argov1.Syn
 	return result
 }
 
-// resolvePermitted resolves the sources of a spec that is refused for another reason than its sources.
+// resolvePermitted resolves the sources of a spec that is refused, unless the project forbids to ask their repositories.
 func (r *Reconciler) resolvePermitted(ctx context.Context, s *scope) []string {
-	if s.project == nil || s.comparison != nil || !r.Permissions.Sources(s.app, s.project) || len(s.app.Spec.GetSources()) == 0 {
+	if s.project == nil || s.app.Operation == nil || !r.Permissions.Sources(s.app, s.project) || len(s.app.Spec.GetSources()) == 0 {
 		return nil
 	}
 	revisions, err := target.Resolve(ctx, r.Rendering, r.specRequest(s))

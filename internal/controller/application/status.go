@@ -186,8 +186,11 @@ func (s *scope) resourceStatus(row refresh.Row, assessed *health.Status) argov1.
 	result := argov1.ResourceStatus{
 		Group: row.Key.Group, Version: obj.GroupVersionKind().Version, Kind: row.Key.Kind,
 		Namespace: row.Key.Namespace, Name: row.Key.Name,
-		Status: row.Status, Hook: row.Hook, RequiresPruning: row.RequiresPruning(), SyncWave: int64(resource.Wave(obj)),
+		Status: row.Status, Hook: row.Hook, RequiresPruning: row.RequiresPruning(),
 		RequiresDeletionConfirmation: row.Live != nil && asksFirst(row.Live, s.syncOptions()),
+	}
+	if row.Target != nil {
+		result.SyncWave = int64(resource.Wave(row.Target))
 	}
 	if assessed != nil {
 		result.Health = &argov1.HealthStatus{Status: assessed.Status, Message: assessed.Message}
