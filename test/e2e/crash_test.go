@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,7 +55,7 @@ type effect struct {
 }
 
 // pruned tells to which of the two orders an effect belongs.
-func (e effect) pruned() bool { return e.What == doomed || e.What == gone }
+func (e effect) pruned() bool { return e.Kind == "ConfigMap" && (e.What == doomed || e.What == gone) }
 
 // What can happen to an object. Doomed is the request to delete it, gone its end, for which foreground deletion waits.
 const (
@@ -108,7 +109,29 @@ spec:
 `, round)}
 		},
 		effects: func(int) []effect { return []effect{{"Deployment", "web", changed, 1}} },
-	})
+	}, hookTask("PreSync", -1), hookTask("PostSync", 3))
+}
+
+// hookTask is a Job that runs once in each sync: the one of the round before is deleted first (contract 2.3), which is no
+// prune and belongs to its own step.
+func hookTask(phase string, step int) task {
+	name := strings.ToLower(phase)
+	return task{
+		name: "a hook of phase " + phase,
+		files: func(int) map[string]string {
+			return map[string]string{name: fmt.Sprintf(`
+apiVersion: batch/v1
+kind: Job
+metadata: {name: %s, annotations: {argocd.argoproj.io/hook: %s}}
+spec:
+  template:
+    spec: {restartPolicy: Never, containers: [{name: %[1]s, image: example.com/job}]}
+`, name, phase)}
+		},
+		effects: func(int) []effect {
+			return []effect{{"Job", name, doomed, step}, {"Job", name, gone, step}, {"Job", name, created, step}}
+		},
+	}
 }
 
 var _ = Describe("An operator that is killed at any moment", func() {
@@ -258,7 +281,7 @@ func (c *crash) countApplies(effects []effect, kills int) {
 	c.counted = len(all)
 }
 
-// recorder sees every change of the ConfigMaps and Deployments of a namespace.
+// recorder sees every change of the ConfigMaps, Deployments and Jobs of a namespace.
 type recorder struct {
 	namespace string
 	drained   int
@@ -278,37 +301,46 @@ type change struct {
 // marker is the name of an object of each kind that the recorder changes itself, to know that it has seen all before.
 const marker = "marker"
 
+// markers are the objects of that name: they do nothing.
+func markers(namespace string) []client.Object {
+	none, suspended := int32(0), true
+	at := metav1.ObjectMeta{Namespace: namespace, Name: marker}
+	labels := map[string]string{"app": marker}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels},
+		Spec:       corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: marker, Image: "example.com/marker"}}},
+	}
+	always := template
+	always.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	return []client.Object{
+		&corev1.ConfigMap{ObjectMeta: at},
+		&appsv1.Deployment{ObjectMeta: at, Spec: appsv1.DeploymentSpec{Replicas: &none, Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: always}},
+		&batchv1.Job{ObjectMeta: at, Spec: batchv1.JobSpec{Suspend: &suspended, Template: template}},
+	}
+}
+
 // record begins to watch a namespace.
 func record(ctx context.Context, namespace string) *recorder {
 	GinkgoHelper()
 	r := &recorder{namespace: namespace, markers: map[string]int{}}
 	watching, err := client.NewWithWatch(plane.RESTConfig(), client.Options{Scheme: cluster.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
-	none := int32(0)
-	labels := map[string]string{"app": marker}
-	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: marker}}
-	Expect(cluster.Create(ctx, &appsv1.Deployment{
-		ObjectMeta: cm.ObjectMeta,
-		Spec: appsv1.DeploymentSpec{
-			Replicas: &none, Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: marker, Image: "example.com/marker"}}},
-			},
-		},
-	})).To(Succeed())
-	Expect(cluster.Create(ctx, cm)).To(Succeed())
-	for _, list := range []client.ObjectList{&corev1.ConfigMapList{}, &appsv1.DeploymentList{}} {
+	version := ""
+	for _, object := range markers(namespace) {
+		Expect(cluster.Create(ctx, object)).To(Succeed())
+		version = object.GetResourceVersion()
+	}
+	for kind, list := range map[string]client.ObjectList{"ConfigMap": &corev1.ConfigMapList{}, "Deployment": &appsv1.DeploymentList{}, "Job": &batchv1.JobList{}} {
 		events, err := watching.Watch(context.WithoutCancel(ctx), list, client.InNamespace(namespace),
-			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: cm.ResourceVersion}})
+			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(events.Stop)
-		go r.follow(events)
+		go r.follow(kind, events)
 	}
 	return r
 }
 
-func (r *recorder) follow(events watch.Interface) {
+func (r *recorder) follow(kind string, events watch.Interface) {
 	defer GinkgoRecover()
 	known := map[types.UID]client.Object{}
 	for event := range events.ResultChan() {
@@ -321,10 +353,6 @@ func (r *recorder) follow(events watch.Interface) {
 		}
 		version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
 		Expect(err).NotTo(HaveOccurred())
-		kind := "ConfigMap"
-		if _, ok := obj.(*appsv1.Deployment); ok {
-			kind = "Deployment"
-		}
 		what := whatHappened(event.Type, known[obj.GetUID()], obj)
 		known[obj.GetUID()] = obj
 		r.mu.Lock()
@@ -340,7 +368,7 @@ func (r *recorder) follow(events watch.Interface) {
 	}
 }
 
-// whatHappened is empty for what others write: the status of a Deployment, whose generation stays as it is then.
+// whatHappened is empty for what others write: status and finalizers, with which the generation stays as it is.
 func whatHappened(event watch.EventType, before, now client.Object) string {
 	switch {
 	case event == watch.Added:
@@ -359,16 +387,20 @@ func whatHappened(event watch.EventType, before, now client.Object) string {
 func (r *recorder) drain(ctx context.Context) []effect {
 	GinkgoHelper()
 	r.drained++
-	at := metav1.ObjectMeta{Namespace: r.namespace, Name: marker}
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"%s":"%d"}}}`, marker, r.drained))
-	Expect(cluster.Patch(ctx, &corev1.ConfigMap{ObjectMeta: at}, patch)).To(Succeed())
-	Expect(cluster.Patch(ctx, &appsv1.Deployment{ObjectMeta: at}, patch)).To(Succeed())
+	want := map[string]int{}
+	for _, object := range markers(r.namespace) {
+		kinds, _, err := cluster.Scheme().ObjectKinds(object)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(cluster.Patch(ctx, object, patch)).To(Succeed())
+		want[kinds[0].Kind] = r.drained
+	}
 	Eventually(ctx, func(g Gomega) map[string]int {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		g.Expect(r.ended).To(BeEmpty(), "a watch of the test ended")
 		return maps.Clone(r.markers)
-	}).Should(Equal(map[string]int{"ConfigMap": r.drained, "Deployment": r.drained}))
+	}).Should(Equal(want))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changes := r.changes
