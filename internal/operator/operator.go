@@ -176,7 +176,9 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
-	if err := mgr.Add(defaultProject{client: mgr.GetClient(), namespace: options.Namespace}); err != nil {
+	project := defaultProject{client: mgr.GetClient(), namespace: options.Namespace, there: make(chan struct{})}
+	reconciler.Begin = project.there
+	if err := mgr.Add(project); err != nil {
 		return fmt.Errorf("adding the default project: %w", err)
 	}
 	return reconciler.SetupWithManager(ctx, mgr, served.serves)

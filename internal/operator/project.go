@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,9 @@ import (
 type defaultProject struct {
 	client    client.Client
 	namespace string
+	// there is closed once the project can be read: an Application that is created together with the operator must not be
+	// told that its project does not exist.
+	there chan struct{}
 }
 
 // Start creates the project once this replica leads.
@@ -30,5 +34,21 @@ func (d defaultProject) Start(ctx context.Context) error {
 	if err := d.client.Create(ctx, project); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating the default project in namespace %s: %w", d.namespace, err)
 	}
-	return nil
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := d.client.Get(ctx, client.ObjectKeyFromObject(project), project)
+		if err == nil {
+			close(d.there)
+			return nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("reading the default project in namespace %s: %w", d.namespace, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }

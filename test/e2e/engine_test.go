@@ -127,7 +127,7 @@ var _ = Describe("A sync", func() {
 	It("waits for a child application before the next wave", func(ctx SpecContext) {
 		child := newScenario(ctx, map[string]string{"app/held.yaml": heldPod("held", "note: text")}).automated(true, true)
 		text := fmt.Sprintf("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s, namespace: argocd, annotations: {argocd.argoproj.io/sync-wave: \"-1\"}}\n", child.app.Name) +
-			fmt.Sprintf("spec: {project: default, source: {repoURL: %s, path: app, targetRevision: HEAD}, destination: {server: %s, namespace: %s}, syncPolicy: {automated: {}}}\n",
+			fmt.Sprintf("spec: {project: default, source: {repoURL: %s, path: app, targetRevision: HEAD}, destination: {server: %s, namespace: %s}, syncPolicy: {automated: {prune: true}}}\n",
 				child.repo.git.URL(), argov1.InClusterServer, child.namespace)
 		s := newScenario(ctx, map[string]string{"app/child.yaml": text, "app/a.yaml": configMap("a", "one")}).create(ctx).compared(ctx)
 		s.sync(ctx, `{"sync":{}}`)

@@ -89,6 +89,8 @@ type Reconciler struct {
 	Options  Options
 	// Now is the clock.
 	Now func() time.Time
+	// Begin is closed when what applications refer to is in place; no reconcile begins before. Nil means at once.
+	Begin <-chan struct{}
 
 	queue    queue
 	memories sync.Map // types.NamespacedName -> *memory

@@ -87,6 +87,13 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, ser
 
 // reconcileBound reconciles until the settings change whose the objects of the cluster are; it is then begun again.
 func (r *Reconciler) reconcileBound(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if r.Begin != nil {
+		select {
+		case <-r.Begin:
+		case <-ctx.Done():
+			return ctrl.Result{}, fmt.Errorf("waiting for the default project: %w", ctx.Err())
+		}
+	}
 	ctx, release := r.Watcher.Bind(ctx)
 	defer release()
 	result, err := r.Reconcile(ctx, req)
