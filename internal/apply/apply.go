@@ -76,6 +76,10 @@ func (r *Runner) each(ctx context.Context, n int, do func(i int)) (started int) 
 		case <-ctx.Done():
 			return i
 		}
+		if ctx.Err() != nil { // a slot was free all the same
+			<-r.slots
+			return i
+		}
 		all.Go(func() {
 			defer func() { <-r.slots }()
 			do(i)

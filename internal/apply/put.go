@@ -23,8 +23,8 @@ const (
 	// establishTimeout is how long an applied CustomResourceDefinition is waited for; it is not fatal (contract 2.7).
 	establishTimeout  = 3 * time.Second
 	establishInterval = 50 * time.Millisecond
-	// migrateAttempts bounds how often fields are handed over anew because the object changed in between.
-	migrateAttempts = 5
+	// conflictAttempts bounds how often a write is tried anew because the object changed in between.
+	conflictAttempts = 5
 )
 
 // clientSideManager is the field manager of kubectl apply. Argo CD applied as its own manager, also from the client.
@@ -103,13 +103,37 @@ func replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Ta
 			return nil, "", err
 		}
 		after, err = client.Create(ctx, task.Target, create)
-		deleted := fmt.Sprintf("%s %q deleted from %s namespace\n", task.Key.KubectlKind(), task.Key.Name, task.Key.Namespace)
-		return after, deleted + describe(task, "replaced"), err
+		return after, deleted(task) + "\n" + describe(task, "replaced"), err
 	}
+	after, err = update(ctx, client, task)
+	return after, describe(task, "replaced"), err
+}
+
+// deleted is what kubectl says of a deletion.
+func deleted(task plan.Task) string {
+	text := fmt.Sprintf("%s %q deleted", task.Key.KubectlKind(), task.Key.Name)
+	if task.Key.Namespace != "" {
+		text += " from " + task.Key.Namespace + " namespace"
+	}
+	return text
+}
+
+// update writes the target over the live object, also when that has changed since it was compared, as kubectl replace does.
+func update(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, err error) {
 	target := task.Target.DeepCopy()
 	target.SetResourceVersion(task.Live.GetResourceVersion())
-	after, err = client.Update(ctx, target, metav1.UpdateOptions{FieldManager: argov1.FieldManager})
-	return after, describe(task, "replaced"), err
+	for range conflictAttempts {
+		after, err = client.Update(ctx, target, metav1.UpdateOptions{FieldManager: argov1.FieldManager})
+		if !apierrors.IsConflict(err) {
+			return after, err
+		}
+		now, err := client.Get(ctx, target.GetName(), metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		target.SetResourceVersion(now.GetResourceVersion())
+	}
+	return nil, err
 }
 
 // recreate deletes the live object and waits until its name is free.
@@ -194,7 +218,7 @@ func (c call) migrate(ctx context.Context, client dynamic.ResourceInterface, liv
 	if live == nil {
 		return nil
 	}
-	for range migrateAttempts {
+	for range conflictAttempts {
 		managers := sets.New[string]()
 		for _, entry := range live.GetManagedFields() {
 			ours := entry.Manager == clientSideManager || entry.Manager == argov1.FieldManager || entry.Manager == c.options.MigrationManager
