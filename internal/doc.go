@@ -52,12 +52,15 @@
 // Application.
 //
 // plan takes the comparison, the results so far and what is observed now, and answers with the next step: which tasks to do,
-// what to record, whether it is over. Waves, hooks, prunes and health gates are its subject. It remembers nothing itself: all
-// it knows of the past stands in the Application's status, so that the process may die between any two steps.
+// what to record, whether it is over. Waves, hooks, prunes, health gates and the hooks of a deletion are its subject. Its rules
+// are asked in turn, as a list that reads like the contract. It remembers nothing itself: all it knows of the past stands in
+// the Application's status, so that the process may die between any two steps; what is begun is written down before it is
+// done, and done again by whoever finds it begun.
 //
 // # Doing it
 //
-// apply carries out the tasks of one step: dry run, server-side apply, replace, delete. It decides nothing and can be repeated.
+// apply carries out the tasks of one step: server-side apply, replace, delete, the release of a hook. It decides nothing and
+// can be repeated. What a server-side apply cannot read, because it does not fit the schema, is created and merged instead.
 //
 // controller/application is the shell that calls the rooms above in turn for one Application. Its steps are finalize, admit,
 // refresh, autosync and operate, a file each; one report at the end writes the status, and only when its meaning changed.

@@ -188,9 +188,13 @@ func definesKinds(step plan.Step) bool {
 	})
 }
 
-// record takes a step over into the operation state.
+// record takes a step over into the operation state. A step that was planned before somebody asked for the end does not undo
+// that: the answer to a write may have told of it.
 func (s *scope) record(step plan.Step) {
 	state := s.app.Status.OperationState
+	if state.Phase == argov1.OperationTerminating && step.Phase == argov1.OperationRunning {
+		step.Phase = argov1.OperationTerminating
+	}
 	if state.Phase == argov1.OperationTerminating && state.Message == timedOut {
 		s.memory.timedOut = true
 	}

@@ -132,6 +132,19 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestTerminationIsNotUndone(t *testing.T) {
+	for step, want := range map[argov1.OperationPhase]argov1.OperationPhase{
+		argov1.OperationRunning:   argov1.OperationTerminating, // planned before the end was asked for
+		argov1.OperationSucceeded: argov1.OperationSucceeded,   // it was over already
+		argov1.OperationFailed:    argov1.OperationFailed,
+	} {
+		s := operating(func(s *scope) { s.app.Status.OperationState.Phase = argov1.OperationTerminating })
+		if s.record(plan.Step{Phase: step}); s.app.Status.OperationState.Phase != want {
+			t.Errorf("a step %s makes of Terminating %s, want %s", step, s.app.Status.OperationState.Phase, want)
+		}
+	}
+}
+
 func TestHistory(t *testing.T) {
 	end := func(s *scope) {
 		finished := metav1.NewTime(s.now)
