@@ -83,7 +83,7 @@ func (e *environment) startOperator(ctx context.Context, plane *fixture.ControlP
 	if err != nil {
 		return err
 	}
-	cache, err := os.MkdirTemp("", "tiphys-benchmark-") //nolint:usetesting // it outlives the benchmark that starts the environment
+	cache, err := os.MkdirTemp("", "tiphys-benchmark-") // it outlives the benchmark that starts the environment
 	if err != nil {
 		return err
 	}

@@ -117,12 +117,7 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 	}
 	s.remember()
 	s.app.Operation = nil
-	countSync(s.app, state.Phase)
-	kind := corev1.EventTypeNormal
-	if state.Phase != argov1.OperationSucceeded {
-		kind = corev1.EventTypeWarning
-	}
-	r.event(s, kind, "OperationCompleted", operationText(s.app, string(state.Phase)+": "+state.Message))
+	r.announceEnd(s, state)
 	if s.comparison == nil || !s.comparesSpec() {
 		s.unfinished = true
 		return outcome.Waiting(atOnce)
@@ -131,6 +126,16 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 		return outcome.Waiting(atOnce) // the deletion has waited for the operation
 	}
 	return nil
+}
+
+// announceEnd tells metrics and events that an operation has ended.
+func (r *Reconciler) announceEnd(s *scope, state *argov1.OperationState) {
+	countSync(s.app, state.Phase)
+	kind := corev1.EventTypeNormal
+	if state.Phase != argov1.OperationSucceeded {
+		kind = corev1.EventTypeWarning
+	}
+	r.event(s, kind, "OperationCompleted", operationText(s.app, string(state.Phase)+": "+state.Message))
 }
 
 // again has a failed operation tried once more after a while.
