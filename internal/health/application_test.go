@@ -42,3 +42,15 @@ spec:
 		}
 	}
 }
+
+// By default a child application has no health of its own in the status of its parent (contract 4.2); a wave waits for it all
+// the same, see TestGate.
+func TestChildApplicationsHaveNoHealth(t *testing.T) {
+	obj := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nstatus: {health: {status: Degraded}}\n"), &obj.Object); err != nil {
+		t.Fatal(err)
+	}
+	if got := Assess(obj); got != nil {
+		t.Errorf("Assess = %+v, want no opinion", got)
+	}
+}
