@@ -138,8 +138,8 @@ var _ = Describe("An application of plain manifests", func() {
 		Entry("a cluster that is not configured", func(s *scenario) { s.app.Spec.Destination.Server = "https://elsewhere" },
 			argov1.ConditionInvalidSpecError, "https://elsewhere", SpecTimeout(time.Minute)),
 		Entry("invalid YAML at line 7 of the third document", func(s *scenario) {
-			good := configMap("x", "1") + "---\n" + configMap("w", "1") + "---\n" // 12 lines
-			s.repo.commit(map[string]string{"app/bad.yaml": good + configMap("z", "1") + "# a comment\n\tmore: by a tab\n"})
+			good := configMap("first", "one") + "---\n" + configMap("second", "one") + "---\n" // 12 lines
+			s.repo.commit(map[string]string{"app/bad.yaml": good + configMap("third", "one") + "# a comment\n\tmore: by a tab\n"})
 		}, argov1.ConditionComparisonError, "app/bad.yaml: document 3, line 19: failed to unmarshal manifest: found character that cannot start any token", SpecTimeout(time.Minute)),
 	)
 })

@@ -192,8 +192,7 @@ func (c *crash) round(ctx SpecContext, kills int) {
 	if c.rounds == 0 {
 		c.create(ctx)
 	} else {
-		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+argov1.AnnotationRefresh+`":"normal"}}}`))
-		Expect(cluster.Patch(ctx, c.app, patch)).To(Succeed())
+		c.ask(ctx)
 	}
 	for range kills {
 		c.kill(ctx, sha)

@@ -49,13 +49,14 @@ var _ = Describe("Bad input", func() {
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true).create(ctx)
 		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
 		s.repo.commit(map[string]string{"app/a.yaml": "", "app/big.yaml": strings.Repeat("# a hundred megabytes of it\n", 100<<20/28)})
-		s.refresh(ctx)
-		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(
+		s.ask(ctx)
+		// Packing, sending and unpacking it takes a while under the race detector.
+		Eventually(ctx, s.status(ctx)).WithTimeout(2 * time.Minute).Should(SatisfyAll(
 			HaveField("Sync.Status", argov1.SyncStatusUnknown),
 			HaveField("Conditions", ContainElement(SatisfyAll(
 				HaveField("Type", argov1.ConditionComparisonError), HaveField("Message", ContainSubstring("app/big.yaml")))))))
 		Expect(s.data(ctx, "a")).To(Equal("one"))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("is a destination that the project does not permit", func(ctx SpecContext) {
 		createProject(ctx, "narrow", argov1.AppProjectSpec{
@@ -74,10 +75,15 @@ var _ = Describe("Bad input", func() {
 	}, SpecTimeout(time.Minute))
 
 	DescribeTable("is a repository that does not answer as it should, and nothing is pruned because of it", func(ctx SpecContext, answer func(http.ResponseWriter, *http.Request), text string) {
+		// Its own operator, whose patience with Git servers is short.
+		sequence++
+		namespace := fmt.Sprintf("impatient-%d", sequence)
+		newOperatorProcess(ctx, namespace, "--git-request-timeout=3s").start()
 		broken, err := fixture.StartGitServer()
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(broken.Close)
 		s := newScenario(ctx, map[string]string{}).automated(true, true)
+		s.app.Namespace = namespace
 		s.repo.git = broken.Repository("broken")
 		s.repo.commit(map[string]string{"app/a.yaml": configMap("a", "one")})
 		s.app.Spec.Source.RepoURL = s.repo.git.URL()
@@ -99,7 +105,7 @@ var _ = Describe("Bad input", func() {
 		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(HaveField("Sync.Status", argov1.SyncStatusSynced), HaveField("Conditions", BeEmpty())))
 	},
 		Entry("an error", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "500", SpecTimeout(time.Minute)),
-		Entry("silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, gitTimeout.String(), SpecTimeout(time.Minute)),
+		Entry("silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 3s", SpecTimeout(time.Minute)),
 		Entry("something that is not Git", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>sign in</html>")) }, "invalid pkt-len", SpecTimeout(time.Minute)),
 	)
 })

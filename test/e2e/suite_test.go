@@ -31,9 +31,6 @@ var (
 	sequence int
 )
 
-// gitTimeout is how long a Git server may be silent: long for the one of the suite, short for a spec that waits it out.
-const gitTimeout = 4 * time.Second
-
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "End to end")
@@ -81,7 +78,6 @@ func startOperator() {
 	options.CacheDir = filepath.Join(folder, "git")
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
 	options.WaveDelay = 0
-	options.GitTimeout = gitTimeout
 	options.LeaderElect = true
 	options.ApplicationNamespaces = []string{"tenant-*", "/^guest-[0-9]+$/"}
 	ctx, stop := context.WithCancel(ctrl.LoggerInto(context.Background(), GinkgoLogr.WithName("operator")))
@@ -148,10 +144,17 @@ func (s *scenario) status(ctx context.Context) func(Gomega) argov1.ApplicationSt
 	}
 }
 
-// refresh asks for a comparison and waits until it is done.
-func (s *scenario) refresh(ctx context.Context) {
+// ask asks for a comparison.
+func (s *scenario) ask(ctx context.Context) {
+	GinkgoHelper()
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+argov1.AnnotationRefresh+`":"normal"}}}`))
 	Expect(cluster.Patch(ctx, s.app, patch)).To(Succeed())
+}
+
+// refresh asks for a comparison and waits until it is done.
+func (s *scenario) refresh(ctx context.Context) {
+	GinkgoHelper()
+	s.ask(ctx)
 	Eventually(ctx, func(g Gomega) {
 		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(s.app), s.app)).To(Succeed())
 		g.Expect(s.app.Annotations).NotTo(HaveKey(argov1.AnnotationRefresh))
