@@ -140,6 +140,29 @@ var _ = Describe("A sync", func() {
 		Expect(s.data(ctx, "a")).To(Equal("one"))
 	}, SpecTimeout(time.Minute))
 
+	It("takes nothing from another application in silence", func(ctx SpecContext) {
+		first := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(false, false).create(ctx)
+		Eventually(ctx, first.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
+		second := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "two")})
+		second.app.Spec.Destination.Namespace = first.namespace
+		second.create(ctx).compared(ctx)
+		shared := HaveField("Conditions", ContainElement(HaveField("Type", argov1.ConditionSharedResourceWarning)))
+		Eventually(ctx, second.status(ctx)).Should(shared)
+		second.sync(ctx, `{"sync":{}}`)
+		Eventually(ctx, first.status(ctx)).Should(shared)
+		Eventually(ctx, func() string {
+			events, err := plane.Kubectl(ctx, "get", "events", "-n", "argocd", "--field-selector", "involvedObject.name="+second.app.Name)
+			return events + errorText(err)
+		}).Should(ContainSubstring("/ConfigMap/" + first.namespace + "/a belonged to application " + first.app.Name + " until now"))
+
+		By("the deletion of the first, which leaves alone what is the other's")
+		Expect(cluster.Delete(ctx, first.app)).To(Succeed())
+		Eventually(ctx, func() bool {
+			return apierrors.IsNotFound(cluster.Get(ctx, client.ObjectKeyFromObject(first.app), first.app))
+		}).Should(BeTrue())
+		Expect(first.data(ctx, "a")).To(Equal("two"))
+	}, SpecTimeout(time.Minute))
+
 	It("takes over what kubectl applied, and then removes what Git drops", func(ctx SpecContext) {
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")})
 		file := filepath.Join(GinkgoT().TempDir(), "a.yaml")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -14,6 +15,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/plan"
 	"github.com/tiphys-io/tiphys/internal/policy"
+	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
 const (
@@ -161,6 +163,7 @@ func (r *Reconciler) act(ctx context.Context, s *scope, in plan.Input, next plan
 	if ctx.Err() != nil {
 		return true, fmt.Errorf("the sync was interrupted: %w", ctx.Err())
 	}
+	r.announceTaken(s, outcomes)
 	recorded := plan.Record(in, next, outcomes)
 	s.record(recorded)
 	if definesKinds(next) {
@@ -179,6 +182,22 @@ func (r *Reconciler) act(ctx context.Context, s *scope, in plan.Input, next plan
 		return true, outcome.Waiting(r.Options.WaveDelay)
 	}
 	return false, nil
+}
+
+// announceTaken tells of objects that were another application's until now: nothing is taken in silence.
+func (r *Reconciler) announceTaken(s *scope, outcomes []plan.Outcome) {
+	owners := map[resource.Key]string{}
+	for _, row := range s.comparison.Rows {
+		if row.SharedWith != "" {
+			owners[row.Key] = row.SharedWith
+		}
+	}
+	for _, outcome := range outcomes {
+		owner := owners[outcome.Action.Task.Key]
+		if owner != "" && outcome.Action.Verb == plan.Apply && outcome.Err == nil && !outcome.Action.Task.Unchanged() {
+			r.event(s, corev1.EventTypeWarning, "ResourceTaken", fmt.Sprintf("%s belonged to application %s until now", outcome.Action.Task.Key, owner))
+		}
+	}
 }
 
 // definesKinds tells whether a step applies definitions of kinds.

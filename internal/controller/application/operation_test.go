@@ -9,7 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/plan"
+	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
@@ -142,6 +144,61 @@ func TestTerminationIsNotUndone(t *testing.T) {
 		if s.record(plan.Step{Phase: step}); s.app.Status.OperationState.Phase != want {
 			t.Errorf("a step %s makes of Terminating %s, want %s", step, s.app.Status.OperationState.Phase, want)
 		}
+	}
+}
+
+// lenient permits everything, and its windows are open or not.
+type lenient struct {
+	Permissions
+	open bool
+}
+
+func (l lenient) Window(*argov1.AppProject, *argov1.Application, policy.Moment) (bool, error) {
+	return l.open, nil
+}
+
+func TestHold(t *testing.T) {
+	finished := metav1.NewTime(time.Unix(999, 0))
+	for _, tc := range []struct {
+		reason  string
+		change  func(*scope)
+		timeout time.Duration
+		closed  bool
+		ended   bool
+		phase   argov1.OperationPhase
+		message string
+	}{
+		{reason: "nothing holds it", phase: argov1.OperationRunning},
+		{reason: "a closed window does, and says so", closed: true, ended: true, phase: argov1.OperationRunning, message: "Sync operation blocked by sync window"},
+		{reason: "a deadline that is over terminates it", timeout: 99 * time.Second, phase: argov1.OperationTerminating, message: "Operation terminated, triggered by controller sync timeout"},
+		{reason: "one that is not over does not", timeout: 101 * time.Second, phase: argov1.OperationRunning},
+		{reason: "the pause between two waves is not over", ended: true, phase: argov1.OperationRunning, change: func(s *scope) { s.memory.resume = time.Unix(1001, 0) }},
+		{reason: "the next attempt is not due", ended: true, phase: argov1.OperationRunning, change: func(s *scope) { s.app.Status.OperationState.FinishedAt = &finished }},
+	} {
+		s := operating(func(s *scope) {
+			if tc.change != nil {
+				tc.change(s)
+			}
+		})
+		r := &Reconciler{Options: Options{SyncTimeout: tc.timeout}, Permissions: lenient{open: !tc.closed}}
+		state := s.app.Status.OperationState
+		ended, err := r.hold(t.Context(), s, state)
+		if ended != tc.ended || outcome.IsWaiting(err) != tc.ended || state.Phase != tc.phase || state.Message != tc.message {
+			t.Errorf("%s: ended %v, %v, %s %q", tc.reason, ended, err, state.Phase, state.Message)
+		}
+	}
+}
+
+func TestRetryWithLatestRevisions(t *testing.T) {
+	s := operating(func(s *scope) {
+		finished := metav1.NewTime(time.Unix(900, 0))
+		state := s.app.Status.OperationState
+		state.FinishedAt, state.RetryCount, state.Operation.Retry.Refresh = &finished, 2, true
+	})
+	state := s.app.Status.OperationState
+	if wait := new(Reconciler).retry(s, state); wait != atOnce || state.SyncResult != nil || state.FinishedAt != nil || state.Operation.Sync.Revision != "" ||
+		state.Message != "Retrying operation. Attempt #2 with latest revisions" {
+		t.Errorf("wait %s, %+v", wait, state)
 	}
 }
 
