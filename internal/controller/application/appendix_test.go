@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -409,5 +410,38 @@ func TestDeletionWithoutProject(t *testing.T) {
 	}
 	if _, err := r.Conn.Dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("ns").Get(t.Context(), "a", metav1.GetOptions{}); err != nil {
 		t.Errorf("the object: %v", err)
+	}
+}
+
+// An operation with manifests of its own is about no revision, in its result and in the history (B 12).
+func TestRawManifestsHaveNoRevision(t *testing.T) {
+	s := operating(func(s *scope) {
+		s.app.Status.OperationState.SyncResult = nil
+		s.memory.request = target.Request{Sources: s.app.Spec.GetSources(), Manifests: []string{"{}"}}
+		s.memory.state.Revisions = []string{"main"}
+	})
+	s.beginResult()
+	s.app.Status.OperationState.Phase, s.app.Status.OperationState.FinishedAt = argov1.OperationSucceeded, new(metav1.NewTime(s.now))
+	s.remember()
+	if result := s.app.Status.OperationState.SyncResult; result.Revision != "" || result.Source.RepoURL != "u" {
+		t.Errorf("result %+v", result)
+	}
+	if history := s.app.Status.History; len(history) != 1 || history[0].Revision != "" {
+		t.Errorf("history %+v, want one entry without a revision", history)
+	}
+}
+
+// A render error that is told again keeps its text: it does not become another one, nor cost another write (B 20, where the
+// original adds a prefix).
+func TestRepeatedErrorsKeepTheirText(t *testing.T) {
+	r := onCluster(t)
+	s := tracked(func(*argov1.Application) {})
+	key, err := requestKey(r.targetRequest(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.memory.failure = targetFailure{err: errors.New("no such chart"), key: key, until: s.now.Add(time.Second)}
+	if err := r.loadTarget(t.Context(), s); err == nil || err.Error() != "no such chart" {
+		t.Errorf("error %v", err)
 	}
 }
