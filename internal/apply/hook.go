@@ -40,7 +40,7 @@ func (c call) release(ctx context.Context, client dynamic.ResourceInterface, obj
 			return err
 		}
 		if obj, err = client.Get(ctx, obj.GetName(), metav1.GetOptions{}); err != nil {
-			return err
+			return unlessGone(err)
 		}
 	}
 	return fmt.Errorf("the finalizers of %s change all the time", resource.KeyOf(obj))

@@ -45,7 +45,7 @@ func (c call) apply(ctx context.Context, client dynamic.ResourceInterface, task 
 
 func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, message string, err error) {
 	if task.Replace {
-		return replace(ctx, client, task)
+		return c.replace(ctx, client, task)
 	}
 	if task.Migrate {
 		if err := c.migrate(ctx, client, task.Live); err != nil {
@@ -65,8 +65,8 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 	case err == nil:
 	case resource.IsUntypable(err):
 		after, err = merge(ctx, client, task)
-	case task.Force && task.Live != nil && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
-		if err = recreate(ctx, client, task.Live); err == nil {
+	case task.Force && task.Live != nil && !precious(task.Key) && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
+		if err = c.recreate(ctx, client, task.Live); err == nil {
 			after, err = client.Apply(ctx, target.GetName(), target, options)
 		}
 	}
@@ -91,15 +91,14 @@ func wordFor(task plan.Task, after *unstructured.Unstructured) string {
 
 // replace puts the target in place of the live object; with force it deletes that first, except for kinds whose deletion
 // takes others along (contract 2.7).
-func replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, message string, err error) {
+func (c call) replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (after *unstructured.Unstructured, message string, err error) {
 	create := metav1.CreateOptions{FieldManager: argov1.FieldManager}
 	if task.Live == nil {
 		after, err = client.Create(ctx, task.Target, create)
 		return after, describe(task, "created"), err
 	}
-	precious := task.Key.Kind == "CustomResourceDefinition" || task.Key.Kind == "Namespace"
-	if task.Force && !precious {
-		if err := recreate(ctx, client, task.Live); err != nil {
+	if task.Force && !precious(task.Key) {
+		if err := c.recreate(ctx, client, task.Live); err != nil {
 			return nil, "", err
 		}
 		after, err = client.Create(ctx, task.Target, create)
@@ -107,6 +106,11 @@ func replace(ctx context.Context, client dynamic.ResourceInterface, task plan.Ta
 	}
 	after, err = update(ctx, client, task)
 	return after, describe(task, "replaced"), err
+}
+
+// precious tells whether the deletion of an object takes others along that nobody asked to delete: it is never made anew.
+func precious(key resource.Key) bool {
+	return key.Kind == "CustomResourceDefinition" || key.Kind == "Namespace"
 }
 
 // deleted is what kubectl says of a deletion.
@@ -137,7 +141,7 @@ func update(ctx context.Context, client dynamic.ResourceInterface, task plan.Tas
 }
 
 // recreate deletes the live object and waits until its name is free.
-func recreate(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured) error {
+func (c call) recreate(ctx context.Context, client dynamic.ResourceInterface, live *unstructured.Unstructured) error {
 	uid := live.GetUID()
 	policy := metav1.DeletePropagationBackground
 	err := client.Delete(ctx, live.GetName(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &policy})
@@ -149,6 +153,7 @@ func recreate(ctx context.Context, client dynamic.ResourceInterface, live *unstr
 	return poll(ctx, func() (bool, error) {
 		now, err := client.Get(ctx, live.GetName(), metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
+			c.observer.Delete(resource.KeyOf(live), "")
 			return true, nil
 		}
 		return err == nil && now.GetUID() != uid, err

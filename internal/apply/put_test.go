@@ -176,6 +176,18 @@ var _ = Describe("Force", func() {
 		Expect(message).To(Equal("job.batch/immutable configured"))
 		Expect(third.GetUID()).NotTo(Equal(first.GetUID()))
 	}, NodeTimeout(time.Minute))
+
+	It("never deletes a CustomResourceDefinition: its objects would go with it", func(ctx SpecContext) {
+		applied(ctx, taskFor(ctx, definition("Scoped", "")))
+		before := current(ctx, definition("Scoped", ""))
+		scope, _, err := unstructured.NestedString(before.Object, "spec", "scope")
+		Expect(err).NotTo(HaveOccurred())
+		other := definition("Scoped", "")
+		Expect(unstructured.SetNestedField(other.Object, map[string]string{"Cluster": "Namespaced", "Namespaced": "Cluster"}[scope], "spec", "scope")).To(Succeed())
+		outcome := do(ctx, &seen{}, plan.Apply, taskFor(ctx, other, forced))
+		Expect(apierrors.IsInvalid(outcome.Err)).To(BeTrue(), "%v", outcome.Err)
+		Expect(current(ctx, other).GetUID()).To(Equal(before.GetUID()))
+	}, NodeTimeout(time.Minute))
 })
 
 // The API server cannot read these as objects of their kind; a client-side apply takes them (contract B 6).

@@ -46,6 +46,8 @@ func InCluster(config *rest.Config) (*Conn, error) {
 func Connect(config *rest.Config, server, name string) (*Conn, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
+	// What the API server warns of stands in what it answers; the default would print it beside the log, values and all.
+	config.WarningHandler = rest.NoWarnings{}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &headerDeadline{next: next, timeout: requestTimeout}
 	})
