@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // unstable tells a value that differed between the recordings of the golden record.
@@ -56,11 +57,13 @@ func truthy(value any) bool {
 
 // compact is the value as JSON, with sorted keys.
 func compact(value any) string {
-	data, err := json.Marshal(value)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // For people to read.
+	if err := encoder.Encode(value); err != nil {
 		return fmt.Sprintf("%v", value) // Nothing that came from JSON gets here.
 	}
-	return string(data)
+	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // texts are the items of a list as JSON.
