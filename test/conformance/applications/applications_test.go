@@ -5,6 +5,7 @@ package applications
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -59,7 +60,8 @@ func TestRecordedCases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	records := run(t, newRunner(t), selected)
+	ctx, runner := newRunner(t)
+	records := run(ctx, t, runner, selected)
 	report := &score.Report{}
 	for _, c := range selected {
 		report.Add(c.Name, golden(t, c.Name), records[c.Name])
@@ -91,7 +93,7 @@ func words(text string) []string {
 }
 
 // run runs the cases, several at a time, and returns the records by name.
-func run(t *testing.T, runner *replay.Runner, cases []replay.Case) map[string]score.Record {
+func run(ctx context.Context, t *testing.T, runner *replay.Runner, cases []replay.Case) map[string]score.Record {
 	t.Helper()
 	var mu sync.Mutex
 	records := map[string]score.Record{}
@@ -106,7 +108,7 @@ func run(t *testing.T, runner *replay.Runner, cases []replay.Case) map[string]sc
 			workers.Go(func() {
 				for chain := range work {
 					for _, c := range chain {
-						record := runOne(t, runner, c)
+						record := runOne(ctx, t, runner, c)
 						mu.Lock()
 						records[c.Name] = record
 						mu.Unlock()
@@ -124,9 +126,9 @@ func run(t *testing.T, runner *replay.Runner, cases []replay.Case) map[string]sc
 }
 
 // runOne runs a case; a case that failed has an empty record.
-func runOne(t *testing.T, runner *replay.Runner, c replay.Case) score.Record {
+func runOne(ctx context.Context, t *testing.T, runner *replay.Runner, c replay.Case) score.Record {
 	began := time.Now()
-	data, err := runner.Run(t.Context(), c)
+	data, err := runner.Run(ctx, c)
 	t.Logf("%5.1f s  %s", time.Since(began).Seconds(), c.Name)
 	if err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package applications
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,9 +24,11 @@ import (
 	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
-// newRunner connects to what the cases run on: a control plane and an operator of its own, or what the flags name.
-func newRunner(t *testing.T) *replay.Runner {
+// newRunner connects to what the cases run on: a control plane and an operator of its own, or what the flags name. The
+// context ends when the operator does.
+func newRunner(t *testing.T) (context.Context, *replay.Runner) {
 	t.Helper()
+	ctx := t.Context()
 	git, err := fixture.StartGitServer()
 	if err != nil {
 		t.Fatal(err)
@@ -35,15 +38,15 @@ func newRunner(t *testing.T) *replay.Runner {
 	if *kubeconfig == "" {
 		options.AuditLog = filepath.Join(t.TempDir(), "audit.log")
 		options.Config = startControlPlane(t, options.AuditLog)
-		startOperator(t, options.Config)
+		ctx = startOperator(t, options.Config)
 	} else if options.Config, err = clientcmd.BuildConfigFromFlags("", *kubeconfig); err != nil {
 		t.Fatal(err)
 	}
-	runner, err := replay.New(t.Context(), options)
+	runner, err := replay.New(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runner
+	return ctx, runner
 }
 
 // startControlPlane starts a full control plane with the settings as they are shipped.
@@ -79,8 +82,9 @@ func startControlPlane(t *testing.T, auditLog string) *rest.Config {
 	return plane.RESTConfig()
 }
 
-// startOperator runs the operator in process, so that the race detector sees it, until the test ends.
-func startOperator(t *testing.T, config *rest.Config) {
+// startOperator runs the operator in process, so that the race detector sees it, until the test ends. The context ends
+// when the operator does: without it every case would wait for nothing.
+func startOperator(t *testing.T, config *rest.Config) context.Context {
 	t.Helper()
 	options, err := operator.Defaults()
 	if err != nil {
@@ -92,15 +96,21 @@ func startOperator(t *testing.T, config *rest.Config) {
 	log := operatorLog(t)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
-	ctx, stop := context.WithCancel(ctrl.LoggerInto(context.WithoutCancel(t.Context()), log))
+	running, stop := context.WithCancel(ctrl.LoggerInto(context.WithoutCancel(t.Context()), log))
+	alive, ended := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- operator.Run(ctx, config, options) }()
+	go func() {
+		err := operator.Run(running, config, options)
+		ended(fmt.Errorf("the operator has ended: %w", err))
+		done <- err
+	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Errorf("operator: %v", err)
 		}
 	})
+	return alive
 }
 
 // operatorLog is kept beside the records, or nowhere.
