@@ -50,6 +50,7 @@ func newCluster(config *rest.Config) (*cluster, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = userAgent
 	config.QPS = -1
+	config.WarningHandlerWithContext = rest.NoWarnings{} // They are about how the cases are written.
 	address, err := url.Parse(config.Host)
 	if err != nil {
 		return nil, fmt.Errorf("address of the API server: %w", err)
