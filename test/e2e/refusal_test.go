@@ -48,7 +48,7 @@ var _ = Describe("Bad input", func() {
 	It("is a file of 100 MB, larger than manifests may be", func(ctx SpecContext) {
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true).create(ctx)
 		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
-		s.repo.commit(map[string]string{"app/a.yaml": "", "app/big.yaml": strings.Repeat("# a hundred megabytes of it\n", 100<<20/28)})
+		s.repo.commit(map[string]string{"app/a.yaml": "", "app/big.yaml": strings.Repeat("# much too much of it\n", bigFile/22)})
 		s.ask(ctx)
 		// Packing, sending and unpacking it takes a while under the race detector.
 		Eventually(ctx, s.status(ctx)).WithTimeout(2 * time.Minute).Should(SatisfyAll(
@@ -56,7 +56,7 @@ var _ = Describe("Bad input", func() {
 			HaveField("Conditions", ContainElement(SatisfyAll(
 				HaveField("Type", argov1.ConditionComparisonError), HaveField("Message", ContainSubstring("app/big.yaml")))))))
 		Expect(s.data(ctx, "a")).To(Equal("one"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(time.Minute))
 
 	It("is a destination that the project does not permit", func(ctx SpecContext) {
 		createProject(ctx, "narrow", argov1.AppProjectSpec{
