@@ -34,7 +34,7 @@ help: ## Show this help.
 
 .PHONY: demo
 demo: build controlplane ## Start everything and show it live. ONCE=1 checks it and ends; EXAMPLES=DIR serves your own folder.
-	go run ./test/demo $(if $(ONCE),-once) $(if $(EXAMPLES),-examples '$(abspath $(EXAMPLES))')
+	@CGO_ENABLED=0 go run -trimpath ./test/demo $(if $(ONCE),-once) $(if $(EXAMPLES),-examples '$(abspath $(EXAMPLES))')
 
 .PHONY: test
 test: controlplane ## Run all tests: unit, envtest, e2e, fuzz seeds. PKG=./internal/plan/... RUN=TestX narrow it down.

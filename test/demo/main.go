@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,24 +27,41 @@ func main() {
 	examples := flag.String("examples", "", "folder whose sub-folders become applications, instead of the built-in ones")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, orphaned := whileParentLives(ctx)
 	ctrl.SetLogger(logr.Discard())
 	err := run(ctx, *once, *examples)
+	orphaned()
 	stop()
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		_, _ = fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
+// whileParentLives gives a context that ends when whoever started this process (make, go run) has been killed: nobody is left
+// to press Ctrl-C then.
+func whileParentLives(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	parent := os.Getppid()
+	go func() {
+		ticker := time.NewTicker(500 * time.Millisecond)
+		defer ticker.Stop()
+		for os.Getppid() == parent {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
+
 func run(ctx context.Context, once bool, examples string) error {
-	folder, err := os.MkdirTemp("", "tiphys-demo-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	say("starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok")
+	heading("A Kubernetes control plane of its own, two nodes played by kwok")
 	plane, err := fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
-		Controllers: true, Nodes: 2, CRDs: []string{filepath.Join("config", "crd", "bases")},
+		Controllers: true, Nodes: 2, CRDs: []string{filepath.Join("config", "crd", "bases")}, Progress: indented{os.Stdout},
 	})
 	if err != nil {
 		return err
@@ -54,13 +72,12 @@ func run(ctx context.Context, once bool, examples string) error {
 		return err
 	}
 	defer server.Close()
-	stopOperator, logFile, err := startOperator(ctx, plane, folder)
+	operator, err := startOperator(ctx, plane)
 	if err != nil {
 		return err
 	}
-	defer stopOperator()
-	say("the operator runs; its log is %s", logFile)
-	d, err := newDemo(plane, server, examples)
+	defer operator.Stop()
+	d, err := newDemo(plane, server, operator, examples)
 	if err != nil {
 		return err
 	}
@@ -68,43 +85,38 @@ func run(ctx context.Context, once bool, examples string) error {
 		return err
 	}
 	if once {
-		say("all of it holds")
+		heading("All of it holds")
 		return nil
 	}
-	say("everything keeps running until Ctrl-C. Try:\n\n  export KUBECONFIG=%s\n  kubectl get applications -n argocd --watch", plane.Kubeconfig())
-	<-ctx.Done()
-	return nil
+	heading("Everything keeps running until Ctrl-C; look around:")
+	_, _ = fmt.Fprintf(os.Stdout, "\n  export KUBECONFIG=%s PATH=%s:$PATH\n  kubectl get applications -n argocd --watch\n  git clone %s\n  tail -f %s\n\n",
+		plane.Kubeconfig(), os.Getenv(fixture.AssetsVariable), d.repository.URL(), operatorLog)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-operator.Done():
+		return fmt.Errorf("the operator has ended: %w", operator.Err())
+	}
 }
 
-// startOperator runs the built binary as users do; it ends with the demo.
-func startOperator(ctx context.Context, plane *fixture.ControlPlane, folder string) (stop func(), logFile string, err error) {
+// operatorLog is kept when the demo has ended.
+var operatorLog = filepath.Join("bin", "demo-operator.log")
+
+// startOperator runs the built binary as users do; it dies with the demo.
+func startOperator(ctx context.Context, plane *fixture.ControlPlane) (*fixture.Process, error) {
 	if _, err := plane.Kubectl(ctx, "create", "namespace", "argocd"); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	logFile = filepath.Join(folder, "operator.log")
-	log, err := os.Create(logFile)
-	if err != nil {
-		return nil, "", err
+	if err := os.Remove(operatorLog); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	command := exec.CommandContext(ctx, filepath.Join("bin", "tiphys"), "operator",
-		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--logformat=text", "--cache-dir="+filepath.Join(folder, "git"))
+	command := exec.Command(filepath.Join("bin", "tiphys"), "operator",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--logformat=text", "--cache-dir="+filepath.Join(filepath.Dir(plane.Kubeconfig()), "git"))
 	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig())
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		cancel()
-		return nil, "", fmt.Errorf("starting the operator (make build makes it): %w", err)
+	operator, err := fixture.StartProcess(operatorLog, command)
+	if err != nil {
+		return nil, fmt.Errorf("starting the operator (make build makes it): %w", err)
 	}
-	return func() {
-		cancel()
-		_ = command.Wait()
-		_ = log.Close()
-	}, logFile, nil
-}
-
-var began = time.Now()
-
-// say prints one line with the time since the demo began.
-func say(format string, args ...any) {
-	_, _ = fmt.Fprintf(os.Stdout, "%6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	say("the operator runs; its log is %s", operatorLog)
+	return operator, nil
 }

@@ -24,7 +24,7 @@ func application(name, repoURL, path string) *argov1.Application {
 	}
 }
 
-// sample is the built-in repository, less the applications themselves.
+// sample is the built-in repository, less the applications themselves: one folder for each.
 func sample() map[string]string {
 	return map[string]string{
 		"guestbook/greeting.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting}\ndata: {text: hello}\n",
@@ -33,6 +33,9 @@ func sample() map[string]string {
 			"  annotations: {argocd.argoproj.io/sync-wave: \"-1\"}\ndata: {mode: demo}\n",
 		"waves/2-backend.yaml":  deployment("backend", "0"),
 		"waves/3-frontend.yaml": service("frontend", "1"),
+		"hooks/migrate.yaml":    job("migrate", "PreSync"),
+		"hooks/web.yaml":        deployment("web", "0"),
+		"hooks/announce.yaml":   job("announce", "PostSync"),
 	}
 }
 
@@ -58,5 +61,17 @@ metadata:
   name: ` + name + `
   annotations: {argocd.argoproj.io/sync-wave: "` + wave + `"}
 spec: {selector: {app: ` + name + `}, ports: [{port: 80, targetPort: 8080}]}
+`
+}
+
+func job(name, hook string) string {
+	return `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: ` + name + `
+  annotations: {argocd.argoproj.io/hook: ` + hook + `}
+spec:
+  template:
+    spec: {restartPolicy: Never, containers: [{name: main, image: registry.example/` + name + `:1.0}]}
 `
 }
