@@ -66,7 +66,10 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 	case resource.IsUntypable(err):
 		after, err = merge(ctx, client, task)
 	case task.Force && task.Live != nil && !precious(task.Key) && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
-		if err = c.recreate(ctx, client, task.Live); err == nil {
+		if err = creatable(ctx, client, target, err); err == nil {
+			err = c.recreate(ctx, client, task.Live)
+		}
+		if err == nil {
 			after, err = client.Apply(ctx, target.GetName(), target, options)
 		}
 	}
@@ -106,6 +109,16 @@ func (c call) replace(ctx context.Context, client dynamic.ResourceInterface, tas
 	}
 	after, err = update(ctx, client, task)
 	return after, describe(task, "replaced"), err
+}
+
+// creatable tells whether the target could stand in place of the live object: a dry run gets past the validation, to the name
+// that is taken. Else the answer is why it was refused, and nothing may be deleted for it.
+func creatable(ctx context.Context, client dynamic.ResourceInterface, target *unstructured.Unstructured, refusal error) error {
+	_, err := client.Create(ctx, target, metav1.CreateOptions{FieldManager: argov1.FieldManager, DryRun: []string{metav1.DryRunAll}})
+	if err == nil || apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return refusal
 }
 
 // precious tells whether the deletion of an object takes others along that nobody asked to delete: it is never made anew.

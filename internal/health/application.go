@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 )
@@ -17,60 +18,50 @@ func Gate(obj *unstructured.Unstructured) *Status {
 	if obj.GetKind() != "Application" || obj.GroupVersionKind().Group != "argoproj.io" || obj.GetDeletionTimestamp() != nil {
 		return Assess(obj)
 	}
-	status := childApplication(obj.Object)
+	app := &argov1.Application{}
+	status := Status{Status: argov1.HealthUnknown}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, app); err != nil {
+		status.Message = "the application cannot be read: " + err.Error()
+	} else {
+		status = childApplication(app)
+	}
 	return &status
 }
 
-func childApplication(app map[string]any) Status {
-	text := func(fields ...string) string {
-		value, _, _ := unstructured.NestedString(app, fields...)
-		return value
-	}
-	if text("status", "reconciledAt") == "" || !comparedWithSpec(app) {
+func childApplication(app *argov1.Application) Status {
+	if app.Status.ReconciledAt == nil || !comparedWithSpec(app) {
 		return progressing("%s", cmp.Or(firstError(app), "waiting for the application to be compared with its spec"))
 	}
-	_, asked := app["operation"]
-	if asked || text("status", "operationState", "phase") == string(argov1.OperationRunning) {
-		return progressing("waiting for the sync of the application: %s", text("status", "operationState", "message"))
+	state := app.Status.OperationState
+	if app.Operation != nil || (state != nil && state.Phase == argov1.OperationRunning) {
+		message := ""
+		if state != nil {
+			message = state.Message
+		}
+		return progressing("waiting for the sync of the application: %s", message)
 	}
-	own := Status{argov1.HealthStatusCode(text("status", "health", "status")), text("status", "health", "message")}
-	if own.Status == argov1.HealthMissing && !isAutomated(app) {
+	own := Status{app.Status.Health.Status, app.Status.Health.Message}
+	if own.Status == argov1.HealthMissing && !app.Spec.SyncPolicy.IsAutomated() {
 		return Status{Status: argov1.HealthHealthy}
 	}
 	return own
 }
 
 // firstError is the message of the first condition that is an error, empty when there is none.
-func firstError(app map[string]any) string {
-	conditions, _, _ := unstructured.NestedSlice(app, "status", "conditions")
-	for _, condition := range conditions {
-		c, _ := condition.(map[string]any)
-		conditionType, _ := c["type"].(string)
-		if argov1.ApplicationConditionType(conditionType).IsError() {
-			message, _ := c["message"].(string)
-			return message
+func firstError(app *argov1.Application) string {
+	for _, condition := range app.Status.Conditions {
+		if condition.Type.IsError() {
+			return condition.Message
 		}
 	}
 	return ""
 }
 
 // comparedWithSpec tells whether the last comparison was about the sources and the destination that the spec has now.
-func comparedWithSpec(app map[string]any) bool {
-	for _, field := range []string{"source", "sources", "destination"} {
-		want, _, _ := unstructured.NestedFieldNoCopy(app, "spec", field)
-		have, _, _ := unstructured.NestedFieldNoCopy(app, "status", "sync", "comparedTo", field)
-		if source, ok := have.(map[string]any); want == nil && ok && source["repoURL"] == "" {
-			continue // an Application of several sources shows an empty single one
-		}
-		if !reflect.DeepEqual(want, have) {
-			return false
-		}
+func comparedWithSpec(app *argov1.Application) bool {
+	compared := app.Status.Sync.ComparedTo
+	if app.Spec.HasMultipleSources() {
+		return compared.Destination == app.Spec.Destination && reflect.DeepEqual(compared.Sources, app.Spec.Sources)
 	}
-	return true
-}
-
-func isAutomated(app map[string]any) bool {
-	automated, ok, _ := unstructured.NestedMap(app, "spec", "syncPolicy", "automated")
-	enabled, set := automated["enabled"].(bool)
-	return ok && (enabled || !set)
+	return compared.Destination == app.Spec.Destination && reflect.DeepEqual(compared.Source, app.Spec.GetSource())
 }

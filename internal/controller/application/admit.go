@@ -44,7 +44,10 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	return outcome.Waiting(s.untilPoll())
+	if state := s.app.Status.OperationState; s.app.Operation != nil && state != nil && state.FinishedAt != nil {
+		return outcome.Waiting(max(retryAt(state).Sub(r.Now()), atOnce))
+	}
+	return outcome.Waiting(max(s.settings.Timeout, 0))
 }
 
 // permitted looks up the project and asks it.

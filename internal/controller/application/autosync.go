@@ -70,7 +70,10 @@ func decide(app *argov1.Application, comparison *refresh.Comparison, revisions [
 		state := app.Status.OperationState
 		switch {
 		case state.Phase != argov1.OperationSucceeded:
-			return decideAgain(operation, state, revisions, now)
+			if again := decideAgain(operation, state, revisions, now); again.operation == nil {
+				return again
+			}
+			return guard(operation, app, comparison, revisions)
 		case !isTrue(policy.Automated.SelfHeal):
 			return decision{}
 		}
@@ -79,7 +82,12 @@ func decide(app *argov1.Application, comparison *refresh.Comparison, revisions [
 		}
 		heal(operation, app, comparison, backoff, now)
 	}
-	if prune && !isTrue(policy.Automated.AllowEmpty) && wipesOut(comparison) {
+	return guard(operation, app, comparison, revisions)
+}
+
+// guard refuses an operation that would delete all that the application has, unless that is allowed (contract 2.9).
+func guard(operation *argov1.Operation, app *argov1.Application, comparison *refresh.Comparison, revisions []string) decision {
+	if operation.Sync.Prune && !isTrue(app.Spec.SyncPolicy.Automated.AllowEmpty) && wipesOut(comparison) {
 		return decision{refusal: fmt.Sprintf("Skipping sync attempt to [%s]: auto-sync will wipe out all resources", strings.Join(revisions, " "))}
 	}
 	return decision{operation: operation}
@@ -89,12 +97,12 @@ func decide(app *argov1.Application, comparison *refresh.Comparison, revisions [
 // passed, while the condition says what is wrong. The original never tries again before the revision changes.
 func decideAgain(operation *argov1.Operation, state *argov1.OperationState, revisions []string, now time.Time) decision {
 	d := decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s", strings.Join(revisions, " "), state.Message)}
-	if !state.Operation.InitiatedBy.Automated || state.FinishedAt == nil {
-		return d
+	if !state.Operation.InitiatedBy.Automated || state.FinishedAt == nil || strings.HasPrefix(state.Message, terminated) {
+		return d // a person has decided
 	}
 	longest := longestRetry
 	if backoff := operation.Retry.Backoff; backoff != nil {
-		longest = parseDuration(backoff.MaxDuration, longest)
+		longest = max(longest, parseDuration(backoff.MaxDuration, longest))
 	}
 	if d.wait = longest - now.Sub(state.FinishedAt.Time); d.wait > 0 {
 		return d
@@ -107,16 +115,18 @@ func isTrue(b *bool) bool { return b != nil && *b }
 
 // onlyPrunes tells whether nothing but deletions is left to do: those that may not be done, or that are under way.
 func onlyPrunes(comparison *refresh.Comparison, prune bool) bool {
+	differs := false
 	for _, row := range comparison.Rows {
-		if row.Status != argov1.SyncStatusOutOfSync {
+		if row.Status == argov1.SyncStatusSynced || row.Status == "" {
 			continue
 		}
+		differs = true
 		going := row.Live != nil && row.Live.GetDeletionTimestamp() != nil
 		if !row.RequiresPruning() || (prune && !going) {
 			return false
 		}
 	}
-	return true
+	return differs
 }
 
 // wipesOut tells whether a sync would delete everything that the application has.
@@ -142,7 +152,7 @@ func attempted(app *argov1.Application, revisions []string) bool {
 	if app.Spec.HasMultipleSources() {
 		return reflect.DeepEqual(result.Revisions, revisions) && reflect.DeepEqual(result.Sources, app.Spec.Sources)
 	}
-	return len(revisions) == 1 && result.Revision == revisions[0] && app.Spec.Source != nil && reflect.DeepEqual(result.Source, *app.Spec.Source)
+	return len(revisions) == 1 && result.Revision == revisions[0] && reflect.DeepEqual(result.Source, app.Spec.GetSource())
 }
 
 func automatedOperation(app *argov1.Application, revisions []string, prune bool) *argov1.Operation {

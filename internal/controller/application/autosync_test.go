@@ -38,8 +38,11 @@ func ended(phase argov1.OperationPhase, heals int64) func(*argov1.Application) {
 	}
 }
 
-// automatic makes the last operation one of automated sync, and gives the policy a longest back-off.
-func automatic(app *argov1.Application, longest string) {
+// automatic makes the last operation one of automated sync that ended a while before now, and gives the policy a longest
+// back-off.
+func automatic(app *argov1.Application, longest string, ago time.Duration) {
+	finished := metav1.NewTime(time.Unix(1000, 0).Add(-ago))
+	app.Status.OperationState.FinishedAt = &finished
 	app.Status.OperationState.Operation.InitiatedBy.Automated = true
 	app.Spec.SyncPolicy.Retry = &argov1.RetryStrategy{Backoff: &argov1.Backoff{MaxDuration: longest}}
 }
@@ -52,6 +55,7 @@ func TestDecide(t *testing.T) {
 	live := &unstructured.Unstructured{Object: map[string]any{"kind": "ConfigMap", "apiVersion": "v1"}}
 	changed := refresh.Row{Key: resource.Key{Kind: "ConfigMap", Name: "a"}, Target: live, Live: live, Status: argov1.SyncStatusOutOfSync}
 	gone := refresh.Row{Key: resource.Key{Kind: "ConfigMap", Name: "b"}, Live: live, SelfReferenced: true, Status: argov1.SyncStatusOutOfSync}
+	inSync := refresh.Row{Key: resource.Key{Kind: "ConfigMap", Name: "c"}, Target: live, Live: live, Status: argov1.SyncStatusSynced}
 	no := false
 	for _, tc := range []struct {
 		reason     string
@@ -74,19 +78,39 @@ func TestDecide(t *testing.T) {
 		{
 			reason: "a failed automated sync is tried once more when the longest back-off is over", app: automatedApp(func(a *argov1.Application) {
 				ended(argov1.OperationFailed, 0)(a)
-				automatic(a, "10s")
+				automatic(a, "10s", 3*time.Minute)
 			}), comparison: outOfSync(changed), operates: true,
 		},
 		{
 			reason: "and not before", app: automatedApp(func(a *argov1.Application) {
 				ended(argov1.OperationFailed, 0)(a)
-				automatic(a, "1m")
-			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why", wait: 50 * time.Second,
+				automatic(a, "5m", 10*time.Second)
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why", wait: 290 * time.Second,
 		},
+		{
+			reason: "nor more often than every three minutes, whatever the spec says", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "0", 10*time.Second)
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why", wait: 170 * time.Second,
+		},
+		{
+			reason: "nor what a person terminated", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "10s", time.Hour)
+				a.Status.OperationState.Message = terminated
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: Operation terminated",
+		},
+		{
+			reason: "nor when it would delete everything", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				automatic(a, "10s", time.Hour)
+			}), comparison: outOfSync(gone), refusal: "Skipping sync attempt to [r1]: auto-sync will wipe out all resources",
+		},
+		{reason: "a difference without a row, as that of a managed namespace, is synced", app: automatedApp(nil), comparison: outOfSync(inSync), operates: true},
 		{
 			reason: "what a person synced in vain is left to that person", app: automatedApp(func(a *argov1.Application) {
 				ended(argov1.OperationFailed, 0)(a)
-				automatic(a, "1s")
+				automatic(a, "1s", time.Hour)
 				a.Status.OperationState.Operation.InitiatedBy = argov1.OperationInitiator{Username: "admin"}
 			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why",
 		},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +18,9 @@ import (
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
+
+// failedHookPause is how long a failed hook of a deletion waits before it is run again.
+const failedHookPause = 10 * time.Second
 
 // deletionHook is a type of hooks that run when an application is deleted, and the finalizers that stand for them.
 type deletionHook struct {
@@ -55,6 +60,9 @@ func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 		}
 		if waiting != "" {
 			s.explainDeletion(waiting)
+			if pause := s.memory.resume.Sub(r.Now()); pause > 0 {
+				return outcome.Waiting(pause)
+			}
 			return outcome.Waiting(waitPass)
 		}
 	}
@@ -108,14 +116,21 @@ func (r *Reconciler) runDeletionHooks(ctx context.Context, s *scope, hook deleti
 	if !slices.Contains(s.app.Finalizers, hook.runs) {
 		return "", nil
 	}
-	for range maxPasses {
+	if s.now.Before(s.memory.resume) {
+		return "waiting to run the failed " + string(hook.hookType) + " hooks again", nil
+	}
+	if err := r.permitsHooks(ctx, s); err != nil {
+		return "", err
+	}
+	for {
 		in, err := r.deletionInput(ctx, s)
 		if err != nil {
 			return "", err
 		}
 		step := plan.NextDeletion(in, hook.hookType)
 		if step.Done {
-			break
+			s.app.Finalizers = slices.DeleteFunc(s.app.Finalizers, func(f string) bool { return f == hook.runs })
+			return "", r.write(ctx, s)
 		}
 		if len(step.Actions) == 0 {
 			return step.Waiting, nil
@@ -123,9 +138,23 @@ func (r *Reconciler) runDeletionHooks(ctx context.Context, s *scope, hook deleti
 		if err := r.runActions(ctx, in, step.Actions); err != nil {
 			return "", err
 		}
+		if slices.ContainsFunc(step.Actions, func(a plan.Action) bool { return a.Verb == plan.DeleteHook }) {
+			s.memory.resume = r.Now().Add(failedHookPause)
+			return step.Waiting, nil
+		}
 	}
-	s.app.Finalizers = slices.DeleteFunc(s.app.Finalizers, func(f string) bool { return f == hook.runs })
-	return "", r.write(ctx, s)
+}
+
+// permitsHooks asks the project about an application whose hooks are to run: a deletion does not do what a sync may not.
+func (r *Reconciler) permitsHooks(ctx context.Context, s *scope) error {
+	violations := r.validate(&s.app.Spec)
+	if len(violations) == 0 {
+		violations = r.Permissions.Application(s.app, s.project)
+	}
+	if len(violations) > 0 {
+		return fmt.Errorf("the hooks of the deletion may not run: %s; to delete without them, remove their finalizers", strings.Join(violations, "; "))
+	}
+	return ctx.Err()
 }
 
 // cleanHooks deletes what the policies of the deletion hooks want to be deleted when all went well.
@@ -166,9 +195,18 @@ func (r *Reconciler) deletionInput(ctx context.Context, s *scope) (plan.Input, e
 	comparison := s.comparison
 	s.comparison = nil // what is being deleted is not reported as missing
 	in := plan.Input{Health: gate, Options: plan.Options{
-		StartedAt: s.app.DeletionTimestamp.Time, Namespace: s.app.Spec.Destination.Namespace, Revision: s.memory.state.Revisions[0],
+		StartedAt: s.app.DeletionTimestamp.Time, Namespace: s.app.Spec.Destination.Namespace, Revision: s.firstRevision(),
 	}}
 	for _, row := range comparison.Rows {
+		if row.Hook && row.Target != nil {
+			rejected, err := r.rejected(s, row, &argov1.SyncOperation{})
+			if err == nil && rejected != (plan.Rejection{}) {
+				err = fmt.Errorf("hook %s may not run: %s", row.Key, rejected.Message)
+			}
+			if err != nil {
+				return plan.Input{}, err
+			}
+		}
 		in.Objects = append(in.Objects, plan.Object{Target: row.Target, Live: row.Live, SelfReferenced: row.SelfReferenced})
 	}
 	return in, nil
@@ -235,17 +273,13 @@ func (r *Reconciler) doomed(ctx context.Context, s *scope) ([]*unstructured.Unst
 	if err := r.watch(ctx, s); err != nil {
 		return nil, err
 	}
-	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	snapshot, err := r.snapshot(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var doomed []*unstructured.Unstructured
 	for _, obj := range snapshot {
-		keep, err := r.keeps(ctx, s, obj)
-		if err != nil {
-			return nil, err
-		}
-		if !keep {
+		if !r.keeps(ctx, s, obj) {
 			doomed = append(doomed, obj)
 		}
 	}
@@ -259,10 +293,10 @@ func (r *Reconciler) doomed(ctx context.Context, s *scope) ([]*unstructured.Unst
 }
 
 // keeps tells whether an object stays when its application is deleted.
-func (r *Reconciler) keeps(ctx context.Context, s *scope, obj *unstructured.Unstructured) (bool, error) {
+func (r *Reconciler) keeps(ctx context.Context, s *scope, obj *unstructured.Unstructured) bool {
 	owner, tracked := s.settings.Tracker.Owner(obj)
 	if !tracked || owner != s.instance || !selfReferenced(s, obj) {
-		return true, nil
+		return true
 	}
 	self := obj.GetKind() == "Application" && obj.GetName() == s.app.Name && obj.GetNamespace() == s.app.Namespace
 	options := s.syncOptions()
@@ -270,10 +304,10 @@ func (r *Reconciler) keeps(ctx context.Context, s *scope, obj *unstructured.Unst
 		(options.Has("Delete=false") && !resource.HasOption(obj, "Delete=true")) ||
 		slices.Contains(resource.Values(obj, argov1.AnnotationHelmPolicy), "keep") ||
 		slices.Contains(resource.HookTypes(obj), argov1.HookTypePostDelete) {
-		return true, nil
+		return true
 	}
 	if r.Permissions.Object(s.project, resource.KeyOf(obj), obj.GetNamespace() != "") != "" {
-		return true, nil
+		return true
 	}
 	return r.holdsOthers(ctx, s, obj)
 }
@@ -285,17 +319,17 @@ func selfReferenced(s *scope, obj *unstructured.Unstructured) bool {
 }
 
 // holdsOthers tells whether an object is a namespace in which others live; such a namespace goes only by an explicit word.
-func (r *Reconciler) holdsOthers(ctx context.Context, s *scope, obj *unstructured.Unstructured) (bool, error) {
+func (r *Reconciler) holdsOthers(ctx context.Context, s *scope, obj *unstructured.Unstructured) bool {
 	if obj.GetKind() != "Namespace" || obj.GroupVersionKind().Group != "" || obj.GetDeletionTimestamp() != nil ||
 		resource.HasOption(obj, "Delete=true") || asksFirst(obj, s.syncOptions()) {
-		return false, nil
+		return false
 	}
-	occupants, err := r.occupants(ctx, s, obj.GetName())
-	if err == nil && occupants != "" {
+	occupants := r.occupants(ctx, s, obj.GetName())
+	if occupants != "" {
 		r.event(s, corev1.EventTypeWarning, "NamespaceKept", fmt.Sprintf(
 			"namespace %s stays because it holds %s: move or delete them, or set the sync option Delete=true on the namespace", obj.GetName(), occupants))
 	}
-	return occupants != "", err
+	return occupants != ""
 }
 
 func (s *scope) syncOptions() argov1.SyncOptions { return s.app.Spec.SyncPolicy.GetSyncOptions() }

@@ -38,10 +38,8 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope) (plan.Input, error
 		if object.Rejected, err = r.rejected(s, row, op); err != nil {
 			return plan.Input{}, err
 		}
-		if op.Prune && row.Target == nil && row.Key.Kind == "Namespace" && row.Key.Group == "" {
-			if object.Occupants, err = r.occupants(ctx, s, row.Key.Name); err != nil {
-				return plan.Input{}, err
-			}
+		if asksForOccupants(state, op, row) {
+			object.Occupants = r.occupants(ctx, s, row.Key.Name)
 		}
 		in.Objects = append(in.Objects, object)
 	}
@@ -59,16 +57,21 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope) (plan.Input, error
 
 func (s *scope) planOptions(op *argov1.SyncOperation) plan.Options {
 	state := s.app.Status.OperationState
-	options := plan.Options{
+	return plan.Options{
 		Prune: op.Prune, DryRun: op.DryRun, Force: forced(op.SyncStrategy), SyncOptions: op.SyncOptions, Resources: op.Resources,
 		WithoutHooks: op.SyncStrategy != nil && op.SyncStrategy.Apply != nil,
 		StartedAt:    state.StartedAt.Time, Approved: s.approval(), Namespace: s.app.Spec.Destination.Namespace,
 		MigrationManager: s.app.Annotations[argov1.AnnotationMigrationManager],
+		Revision:         s.firstRevision(),
 	}
-	if len(s.memory.state.Revisions) > 0 {
-		options.Revision = s.memory.state.Revisions[0]
+}
+
+// firstRevision is the resolved revision of the first source, empty without sources.
+func (s *scope) firstRevision() string {
+	if revisions := s.memory.state.Revisions; len(revisions) > 0 {
+		return revisions[0]
 	}
-	return options
+	return ""
 }
 
 func forced(strategy *argov1.SyncStrategy) bool {
@@ -105,6 +108,10 @@ func (r *Reconciler) rejected(s *scope, row refresh.Row, op *argov1.SyncOperatio
 			return plan.Rejection{}, fmt.Errorf("looking up kind %s: %w", row.Key.GroupKind(), err)
 		}
 		s.namespaced[row.Key] = namespaced
+	}
+	if row.Hook && row.SharedWith != "" {
+		message := fmt.Sprintf("hook %s/%s would take the place of an object of application %s: give it another name", row.Key.Kind, row.Key.Name, row.SharedWith)
+		return plan.Rejection{Reason: message, Message: message}, nil
 	}
 	message := r.Permissions.Object(s.project, row.Key, namespaced)
 	return plan.Rejection{Reason: message, Message: message}, nil
@@ -163,15 +170,30 @@ func (s *scope) approval() time.Time {
 	return approved
 }
 
-// occupants names what of others a deletion of a namespace would take along; empty when there is nothing.
-func (r *Reconciler) occupants(ctx context.Context, s *scope, namespace string) (string, error) {
+// asksForOccupants tells whether it matters what lives in a namespace: it is about to be pruned, and nobody has said that it
+// may be or must not be.
+func asksForOccupants(state *argov1.OperationState, op *argov1.SyncOperation, row refresh.Row) bool {
+	if state.Phase != argov1.OperationRunning || !op.Prune || row.Target != nil || !row.SelfReferenced || row.Key.Kind != "Namespace" || row.Key.Group != "" {
+		return false
+	}
+	return !slices.ContainsFunc([]string{"Prune=true", "Prune=false", "Prune=confirm"}, func(option string) bool {
+		return resource.HasOption(row.Live, option) || op.SyncOptions.Has(option)
+	})
+}
+
+// occupants names what of others a deletion of a namespace would take along; empty when there is nothing. A namespace whose
+// content cannot be listed counts as one in which others live.
+func (r *Reconciler) occupants(ctx context.Context, s *scope, namespace string) string {
 	keys, err := r.Watcher.Occupants(ctx, namespace, s.instance)
-	if err != nil || len(keys) == 0 {
-		return "", err
+	if err != nil {
+		return "what cannot be listed (" + err.Error() + ")"
+	}
+	if len(keys) == 0 {
+		return ""
 	}
 	text := keys[0].Kind + "/" + keys[0].Name
 	if more := len(keys) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more objects", more)
 	}
-	return text + " of others", nil
+	return text + " of others"
 }

@@ -211,7 +211,8 @@ func definesKinds(step plan.Step) bool {
 // that: the answer to a write may have told of it.
 func (s *scope) record(step plan.Step) {
 	state := s.app.Status.OperationState
-	if state.Phase == argov1.OperationTerminating && step.Phase == argov1.OperationRunning {
+	s.terminating = s.terminating || state.Phase == argov1.OperationTerminating
+	if s.terminating && step.Phase == argov1.OperationRunning {
 		step.Phase = argov1.OperationTerminating
 	}
 	if state.Phase == argov1.OperationTerminating && state.Message == timedOut {

@@ -98,7 +98,7 @@ func (r *Reconciler) retry(s *scope, state *argov1.OperationState) time.Duration
 // whatever happened in between.
 func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.OperationPhase, message string) error {
 	state := s.app.Status.OperationState
-	final := message == terminated || state.Phase == argov1.OperationTerminating || strings.HasPrefix(message, "superseded")
+	final := message == terminated || s.terminating || state.Phase == argov1.OperationTerminating || strings.HasPrefix(message, "superseded")
 	if state.Phase == argov1.OperationTerminating {
 		phase, message = argov1.OperationFailed, terminated
 	}
@@ -110,6 +110,7 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 	r.releaseHooks(ctx, s)
 	limit := state.Operation.Retry.Limit
 	if phase != argov1.OperationSucceeded && !final && (limit < 0 || state.RetryCount < limit) {
+		s.memory.failure = targetFailure{} // the next attempt asks for itself
 		return r.again(state)
 	}
 	if phase != argov1.OperationSucceeded && state.RetryCount > 0 {

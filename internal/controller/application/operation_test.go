@@ -238,3 +238,23 @@ func TestRefusesHalfRevisions(t *testing.T) {
 		}
 	}
 }
+
+// What is excluded by the settings is not managed: objects that were applied before are neither pruned nor deleted.
+func TestExcludedKindsAreLeftAlone(t *testing.T) {
+	r := onCluster(t, standing("ConfigMap", "a"))
+	s := tracked(func(*argov1.Application) {})
+	if err := r.watch(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for excluded, want := range map[bool]int{false: 1, true: 0} {
+		s.settings.Excluded = func(_, kind string) bool { return excluded && kind == "ConfigMap" }
+		snapshot, err := r.snapshot(t.Context(), s)
+		if err != nil || len(snapshot) != want {
+			t.Errorf("excluded %v: %d objects, %v", excluded, len(snapshot), err)
+		}
+		doomed, err := r.doomed(t.Context(), s)
+		if err != nil || len(doomed) != want {
+			t.Errorf("excluded %v: %d objects would be deleted, %v", excluded, len(doomed), err)
+		}
+	}
+}

@@ -43,7 +43,7 @@ type Permissions interface {
 // Settings are what argocd-cm and the flags say; a value, replaced as a whole when they change.
 type Settings struct {
 	Tracker tracking.Tracker
-	// Excluded tells whether a kind is left out by resource.exclusions.
+	// Excluded tells whether a kind is left out by resource.exclusions; nil leaves none out.
 	Excluded func(group, kind string) bool
 	// Ignore is what argocd-cm says about differences that do not count, Status for which kinds a status in the sources does
 	// not (contract 3.4).
@@ -52,6 +52,9 @@ type Settings struct {
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).
 	Timeout, Jitter time.Duration
 }
+
+// excludes tells whether an object is of a kind that is left out.
+func (s Settings) excludes(key resource.Key) bool { return s.Excluded != nil && s.Excluded(key.Group, key.Kind) }
 
 // Options are fixed for the life of the process.
 type Options struct {
@@ -131,14 +134,15 @@ type scope struct {
 	now        time.Time
 	namespaced map[resource.Key]bool
 
-	requested  bool // a refresh was asked for by annotation
-	hard       bool
-	refreshed  bool // the revisions were resolved in this pass
-	confirming bool // a deletion waits for a person
-	unfinished bool // an operation ended that was about something else than the spec
-	comparison *refresh.Comparison
-	conditions []argov1.ApplicationCondition
-	evaluated  []argov1.ApplicationConditionType
+	requested   bool // a refresh was asked for by annotation
+	hard        bool
+	refreshed   bool // the revisions were resolved in this pass
+	terminating bool // somebody asked for the end of the operation
+	confirming  bool // a deletion waits for a person
+	unfinished  bool // an operation ended that was about something else than the spec
+	comparison  *refresh.Comparison
+	conditions  []argov1.ApplicationCondition
+	evaluated   []argov1.ApplicationConditionType
 }
 
 // step is one stage of a reconcile. It ends the reconcile by an error; outcome.Waiting is one that is no failure.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
@@ -138,7 +140,7 @@ func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Reque
 		}
 		s.memory.state, s.memory.stateKey = state, key
 	}
-	if s.comparesSpec() && !pinned(req) {
+	if len(req.Revisions) == 0 && s.comparesSpec() {
 		s.memory.resolved, s.memory.refreshed, s.refreshed = revisions, s.now, true
 	}
 	return nil
@@ -201,7 +203,7 @@ func (s *scope) comparesSpec() bool {
 	request := s.memory.request
 	return slices.EqualFunc(request.Sources, s.app.Spec.GetSources(), func(a, b argov1.ApplicationSource) bool { return reflect.DeepEqual(a, b) }) &&
 		slices.Equal(request.Manifests, effective(s.app.Status.OperationState).Manifests) &&
-		(!pinned(request) || slices.Equal(request.Revisions, s.memory.resolved))
+		(len(request.Revisions) == 0 || slices.Equal(request.Revisions, s.memory.resolved))
 }
 
 func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known bool, err error) {
@@ -226,7 +228,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	if err := r.watch(ctx, s); err != nil {
 		return err
 	}
-	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	snapshot, err := r.snapshot(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -242,6 +244,19 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		Forbidden: r.forbidden(s), ForbiddenVersion: string(s.project.UID) + s.project.ResourceVersion,
 	})
 	return nil
+}
+
+// snapshot is what the application has in the cluster, without the kinds that the settings exclude: these are not managed, so
+// that nothing happens to objects that were applied before (contract 5.1).
+func (r *Reconciler) snapshot(ctx context.Context, s *scope) (live.Snapshot, error) {
+	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(snapshot, func(key resource.Key, _ *unstructured.Unstructured) bool {
+		return s.settings.excludes(key)
+	})
+	return snapshot, nil
 }
 
 // ignore is all that is said about differences that do not count (contract 3.4).
@@ -326,7 +341,7 @@ func (s *scope) showUnknown(ctx context.Context, r *Reconciler) {
 	if !s.app.Spec.HasMultipleSources() {
 		status.Sync.Revision = s.app.Spec.GetSource().TargetRevision
 	}
-	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	snapshot, err := r.snapshot(ctx, s)
 	if err != nil || r.watch(ctx, s) != nil {
 		for i := range status.Resources {
 			status.Resources[i].Status = argov1.SyncStatusUnknown

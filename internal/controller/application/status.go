@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
@@ -37,6 +38,9 @@ func (r *Reconciler) report(ctx context.Context, s *scope) error {
 		s.setComparison()
 	}
 	if s.requested {
+		if !s.refreshed {
+			s.memory.refreshed = time.Time{} // an operation had the say; the repositories are asked after it
+		}
 		delete(s.app.Annotations, argov1.AnnotationRefresh)
 		delete(s.app.Annotations, argov1.AnnotationRefreshTimestamp)
 	}
@@ -55,8 +59,8 @@ func (s *scope) finishedOperation() bool {
 			s.app.Status.ReconciledAt.Before(s.app.Status.OperationState.FinishedAt))
 }
 
-// write patches what differs from what the API server has. Operations that somebody else asked for in between are not lost:
-// a patch that touches the operation is refused when the application has changed.
+// write patches what differs from what the API server has. What somebody else wrote in between is not lost: a patch that
+// touches more than the status is refused when the application has changed.
 func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	before, err := json.Marshal(s.base)
 	if err != nil {
@@ -77,7 +81,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	if err := json.Unmarshal(patch, &fields); err != nil {
 		return fmt.Errorf("comparing the application: %w", err)
 	}
-	if _, touched := fields["operation"]; touched || hasMetadata(fields) {
+	if touchesUsers(fields) {
 		setResourceVersion(fields, s.base.ResourceVersion)
 	}
 	if patch, err = json.Marshal(fields); err != nil {
@@ -92,9 +96,14 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	return nil
 }
 
-func hasMetadata(fields map[string]any) bool {
-	_, ok := fields["metadata"]
-	return ok
+// touchesUsers tells whether a patch changes what users write as well: then it must not be made from an old version.
+func touchesUsers(fields map[string]any) bool {
+	for _, field := range []string{"metadata", "spec", "operation"} {
+		if _, ok := fields[field]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 func setResourceVersion(fields map[string]any, version string) {
