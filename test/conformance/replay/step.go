@@ -15,7 +15,8 @@ const (
 	quietBefore    = 600 * time.Millisecond
 	quietAfter     = 1500 * time.Millisecond
 	quietRefreshed = time.Second
-	// progressing is how many times as long everything must be quiet while the Application is Progressing.
+	// progressing is how many times as long everything must be quiet while the Application is Progressing. The recorder of
+	// the golden records has that only after an operation; on a slower machine workloads take longer to settle.
 	progressing = 3
 
 	limitBefore    = 5 * time.Second
@@ -51,13 +52,13 @@ func (s *session) step(ctx context.Context, step Step, first bool) (*stepRecord,
 	if err := s.act(ctx, step.After); err != nil {
 		return nil, err
 	}
-	after := s.settled(ctx, step.Target, step.Quiet.or(quietAfter), limitAfter, true)
+	after := s.settled(ctx, step.Target, step.Quiet.or(quietAfter), limitAfter)
 	// Times are known to the second. A comparison in the second in which the operation ended may be of before it ended.
 	if changes && after != nil && sinceOperation(after) < time.Second {
 		if err := s.refresh(ctx, step.Target, ""); err != nil {
 			return nil, err
 		}
-		after = s.settled(ctx, step.Target, quietRefreshed, limitRefreshed, true)
+		after = s.settled(ctx, step.Target, quietRefreshed, limitRefreshed)
 	}
 	rec.After = statusOf(after)
 	if err := s.recordOthers(ctx, step.Target, rec); err != nil {
@@ -69,7 +70,7 @@ func (s *session) step(ctx context.Context, step Step, first bool) (*stepRecord,
 // begin records the status before the operation and, when the step has one, sees it to its end. It says whether the
 // operation has ended and was one that changes things, so that a comparison must follow.
 func (s *session) begin(ctx context.Context, step Step, rec *stepRecord) (changes bool, err error) {
-	before := s.settled(ctx, step.Target, quietBefore, limitBefore, false)
+	before := s.settled(ctx, step.Target, quietBefore, limitBefore)
 	if before == nil {
 		return false, fmt.Errorf("application %s is not there", s.names[step.Target])
 	}
@@ -135,15 +136,15 @@ func (s *session) refresh(ctx context.Context, suffix, kind string) error {
 	return nil
 }
 
-// settled waits until what is recorded of the status has not changed for a while, or the limit is over. Patience waits
-// longer while the Application is Progressing.
-func (s *session) settled(ctx context.Context, suffix string, quiet, limit time.Duration, patience bool) *argov1.Application {
+// settled waits until what is recorded of the status has not changed for a while, longer while the Application is
+// Progressing, or the limit is over.
+func (s *session) settled(ctx context.Context, suffix string, quiet, limit time.Duration) *argov1.Application {
 	deadline := time.Now().Add(limit)
 	last, changed := s.applications.get(s.names[suffix])
 	kept, since := statusOf(last), time.Now()
 	for {
 		need := quiet
-		if patience && last != nil && last.Status.Health.Status == argov1.HealthProgressing {
+		if last != nil && last.Status.Health.Status == argov1.HealthProgressing {
 			need *= progressing
 		}
 		end := since.Add(need)
@@ -213,7 +214,7 @@ func (s *session) recordOthers(ctx context.Context, target string, rec *stepReco
 		if rec.Others == nil {
 			rec.Others = map[string]*statusRecord{}
 		}
-		rec.Others[suffix] = statusOf(s.settled(ctx, suffix, quietBefore, limitBefore, false)).asOther()
+		rec.Others[suffix] = statusOf(s.settled(ctx, suffix, quietBefore, limitBefore)).asOther()
 	}
 	return nil
 }

@@ -148,23 +148,21 @@ func TestSettled(t *testing.T) {
 		return fmt.Sprintf(`{"status":{"sync":{"status":%q,"comparedTo":{"destination":{}}},"health":{"status":%q},"reconciledAt":"2000-01-01T00:00:%02dZ"}}`, sync, health, second)
 	}
 	for _, test := range []struct {
-		reason   string
-		patience bool
-		events   []event
-		took     time.Duration
-		sync     string
+		reason string
+		events []event
+		took   time.Duration
+		sync   string
 	}{
-		{"nothing happens", true, []event{{0, state("Synced", "Healthy", 0)}}, time.Second, "Synced"},
+		{"nothing happens", []event{{0, state("Synced", "Healthy", 0)}}, time.Second, "Synced"},
 		{
-			"every change begins anew", true,
+			"every change begins anew",
 			[]event{{0, state("A", "Healthy", 0)}, {900 * time.Millisecond, state("B", "Healthy", 0)}, {900 * time.Millisecond, state("C", "Healthy", 0)}},
 			2800 * time.Millisecond, "C",
 		},
-		{"what is not recorded may change", true, []event{{0, state("A", "Healthy", 0)}, {900 * time.Millisecond, state("A", "Healthy", 7)}}, time.Second, "A"},
-		{"progress is waited for three times as long", true, []event{{0, state("A", "Progressing", 0)}, {2500 * time.Millisecond, state("A", "Healthy", 0)}}, 3500 * time.Millisecond, "A"},
-		{"but not without patience", false, []event{{0, state("A", "Progressing", 0)}, {2500 * time.Millisecond, state("B", "Healthy", 0)}}, time.Second, "A"},
+		{"what is not recorded may change", []event{{0, state("A", "Healthy", 0)}, {900 * time.Millisecond, state("A", "Healthy", 7)}}, time.Second, "A"},
+		{"progress is waited for three times as long", []event{{0, state("A", "Progressing", 0)}, {2500 * time.Millisecond, state("A", "Healthy", 0)}}, 3500 * time.Millisecond, "A"},
 		{
-			"what never comes to rest is recorded as it is at the limit", true,
+			"what never comes to rest is recorded as it is at the limit",
 			[]event{{0, state("A", "Healthy", 0)}, {900 * time.Millisecond, state("B", "Healthy", 0)}, {900 * time.Millisecond, state("C", "Healthy", 0)}, {900 * time.Millisecond, state("D", "Healthy", 0)}, {900 * time.Millisecond, state("E", "Healthy", 0)}, {900 * time.Millisecond, state("F", "Healthy", 0)}},
 			4 * time.Second, "E",
 		},
@@ -173,7 +171,7 @@ func TestSettled(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := following(t, test.events...)
 				began := time.Now()
-				last := s.settled(t.Context(), "", time.Second, 4*time.Second, test.patience)
+				last := s.settled(t.Context(), "", time.Second, 4*time.Second)
 				if took := time.Since(began); took != test.took {
 					t.Errorf("took %s; want %s", took, test.took)
 				}
