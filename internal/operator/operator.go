@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -60,7 +57,7 @@ func Command() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("no cluster to connect to: %w", err)
 			}
-			log, err := newLogger(options.LogLevel, options.LogFormat)
+			log, err := newLogger(cmd.ErrOrStderr(), options.LogLevel, options.LogFormat)
 			if err != nil {
 				return err
 			}
@@ -84,6 +81,9 @@ func Defaults() (*Options, error) {
 // Run runs the operator until ctx ends. The logger is taken from ctx.
 func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	log := ctrl.LoggerFrom(ctx)
+	if err := options.validate(); err != nil {
+		return err
+	}
 	config = rest.AddUserAgent(rest.CopyConfig(config), "tiphys")
 	config.QPS = -1
 	// The server warns of deprecated kinds whenever they are listed; that says nothing about an application.
@@ -159,7 +159,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 		return err
 	}
 	reconciler := &application.Reconciler{
-		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(options.Parallelism),
+		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering: &target.Repositories{
 			Fetcher:  fetcher,
 			Renderer: render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes})},
@@ -189,17 +189,13 @@ func resolveTTL(timeout time.Duration) time.Duration {
 	return min(max(timeout/2, time.Second), 30*time.Second)
 }
 
-func newLogger(level, format string) (logr.Logger, error) {
-	var parsed slog.Level
-	if err := parsed.UnmarshalText([]byte(level)); err != nil {
-		return logr.Logger{}, fmt.Errorf("loglevel: %w", err)
+// unlimited is more than there can be objects under way.
+const unlimited = 1 << 16
+
+// parallelism reads 0 as Argo CD does: no limit.
+func parallelism(limit int) int {
+	if limit == 0 {
+		return unlimited
 	}
-	handlerOptions := &slog.HandlerOptions{Level: parsed}
-	switch format {
-	case "json":
-		return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions)), nil
-	case "text":
-		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions)), nil
-	}
-	return logr.Logger{}, fmt.Errorf("logformat %q is neither json nor text", format)
+	return limit
 }

@@ -1,14 +1,14 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 )
@@ -59,7 +59,8 @@ var environment = map[string]string{
 // register declares the flags with their defaults.
 func (o *Options) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Namespace, "namespace", "argocd", "control namespace: projects, settings and applications live here")
-	flags.StringSliceVar(&o.ApplicationNamespaces, "application-namespaces", nil, "further namespaces that may hold applications")
+	flags.StringSliceVar(&o.ApplicationNamespaces, "application-namespaces", nil,
+		"further namespaces that may hold applications: names, globs such as team-*, expressions such as /^team-[a-z]+$/")
 	flags.StringVar(&o.CacheDir, "cache-dir", filepath.Join(os.TempDir(), "tiphys"), "folder for the object stores of Git repositories")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8082", "address of the metrics; 0 turns them off")
 	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
@@ -68,18 +69,28 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.LogLevel, "loglevel", "info", "debug, info, warn or error")
 	flags.StringVar(&o.LogFormat, "logformat", "json", "json or text")
 	flags.IntVar(&o.StatusProcessors, "status-processors", 20, "applications that are reconciled at the same time")
-	flags.IntVar(&o.Parallelism, "kubectl-parallelism-limit", 20, "objects that are applied at the same time")
-	flags.DurationVar(&o.GitTimeout, "git-request-timeout", time.Minute, "deadline of each call to a Git server")
-	flags.Var(seconds{&o.WaveDelay, 2 * time.Second}.value(), "sync-wave-delay", "pause between waves; 0 for none")
-	flags.Var(seconds{&o.SyncTimeout, 0}.value(), "sync-timeout", "deadline of a sync, which is then terminated; 0 for none")
-	flags.Var(seconds{&o.JQTimeout, time.Second}.value(), "ignore-normalizer-jq-timeout", "time for one jq expression of an ignore rule on one object")
-	flags.Var(seconds{&o.Timeout, 120 * time.Second}.value(), "app-resync", "polling interval of repositories; 0 for none")
-	flags.Var(seconds{&o.Jitter, 60 * time.Second}.value(), "app-resync-jitter", "what is added to the polling interval at most")
-	flags.Var(seconds{&o.SelfHeal.Base, 2 * time.Second}.value(), "self-heal-backoff-timeout", "first wait of the self-heal back-off")
+	flags.IntVar(&o.Parallelism, "kubectl-parallelism-limit", 20, "objects that are applied at the same time; 0 for no limit")
+	for _, d := range []struct {
+		target      *time.Duration
+		name        string
+		preset      time.Duration
+		description string
+	}{
+		{&o.GitTimeout, "git-request-timeout", time.Minute, "how long a Git server may be silent"},
+		{&o.WaveDelay, "sync-wave-delay", 2 * time.Second, "pause between waves; 0 for none"},
+		{&o.SyncTimeout, "sync-timeout", 0, "deadline of a sync, which is then terminated; 0 for none"},
+		{&o.JQTimeout, "ignore-normalizer-jq-timeout", time.Second, "time for one jq expression of an ignore rule on one object"},
+		{&o.Timeout, "app-resync", 120 * time.Second, "polling interval of repositories; 0 for none"},
+		{&o.Jitter, "app-resync-jitter", 60 * time.Second, "what is added to the polling interval at most"},
+		{&o.SelfHeal.Base, "self-heal-backoff-timeout", 2 * time.Second, "first wait of the self-heal back-off"},
+		{&o.SelfHeal.Cap, "self-heal-backoff-cap", 300 * time.Second, "longest wait of the self-heal back-off"},
+	} {
+		*d.target = d.preset
+		flags.Var(seconds{d.target}, d.name, d.description)
+	}
 	flags.IntVar(&o.SelfHeal.Factor, "self-heal-backoff-factor", 3, "factor of the self-heal back-off")
-	flags.Var(seconds{&o.SelfHeal.Cap, 300 * time.Second}.value(), "self-heal-backoff-cap", "longest wait of the self-heal back-off")
-	flags.Var(&size{&o.MaxManifestBytes, "10M"}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests")
-	_ = (&size{&o.MaxManifestBytes, "10M"}).Set("10M")
+	o.MaxManifestBytes = 10_000_000
+	flags.Var(size{&o.MaxManifestBytes}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests, such as 10M or 10Mi")
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if name := environment[flag.Name]; name != "" {
 			flag.Usage += " [$" + name + "]"
@@ -87,40 +98,57 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	})
 }
 
-// fromEnvironment sets the flags that were not given.
+// fromEnvironment sets the flags that were not given. An empty variable counts as absent.
 func fromEnvironment(flags *pflag.FlagSet) error {
-	for name, variable := range environment {
-		value := os.Getenv(variable)
-		if value == "" || flags.Changed(name) {
-			continue
+	var errs []error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		variable := environment[flag.Name]
+		if variable == "" || flag.Changed {
+			return
 		}
-		if err := flags.Set(name, value); err != nil {
-			return fmt.Errorf("environment variable %s: %w", variable, err)
+		if value := os.Getenv(variable); value != "" {
+			if err := flags.Set(flag.Name, value); err != nil {
+				errs = append(errs, fmt.Errorf("environment variable %s: %w", variable, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// validate finds numbers that make no sense; the error names the flag.
+func (o *Options) validate() error {
+	var errs []error
+	for _, n := range []struct {
+		name         string
+		value, least int
+	}{
+		{"status-processors", o.StatusProcessors, 1},
+		{"kubectl-parallelism-limit", o.Parallelism, 0},
+		{"self-heal-backoff-factor", o.SelfHeal.Factor, 1},
+	} {
+		if n.value < n.least {
+			errs = append(errs, fmt.Errorf("%s is %d: write %d or more", n.name, n.value, n.least))
 		}
 	}
-	return nil
+	if o.Namespace == "" {
+		errs = append(errs, errors.New("namespace is empty: write the namespace of the projects and settings"))
+	}
+	if o.GitTimeout == 0 {
+		errs = append(errs, errors.New("git-request-timeout is 0: a Git server that never answers would be waited for for ever"))
+	}
+	return errors.Join(errs...)
 }
 
 // seconds is a duration that may be given as bare seconds, as Argo CD's variables are.
-type seconds struct {
-	target *time.Duration
-	preset time.Duration
-}
-
-func (s seconds) value() pflag.Value {
-	*s.target = s.preset
-	return s
-}
+type seconds struct{ target *time.Duration }
 
 // Set reads a Go duration or bare seconds.
 func (s seconds) Set(text string) error {
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		n, errNumber := strconv.ParseFloat(text, 64)
-		if errNumber != nil {
+		if d, err = time.ParseDuration(text + "s"); err != nil {
 			return fmt.Errorf("%q is neither a duration such as 30s nor a number of seconds", text)
 		}
-		d = time.Duration(n * float64(time.Second))
 	}
 	if d < 0 {
 		return fmt.Errorf("%q is negative", text)
@@ -140,30 +168,26 @@ func (s seconds) String() string {
 // Type names the value in the help text.
 func (s seconds) Type() string { return "duration" }
 
-// size is a number of bytes with an optional suffix K, M or G.
-type size struct {
-	target *int64
-	text   string
-}
+// size is a number of bytes as Kubernetes writes quantities: 10M is ten million, 10Mi is 10 << 20.
+type size struct{ target *int64 }
 
-// Set reads "10M".
-func (s *size) Set(text string) error {
-	factor, digits := int64(1), strings.TrimSuffix(strings.TrimSuffix(text, "i"), "B")
-	for suffix, f := range map[string]int64{"K": 1 << 10, "M": 1 << 20, "G": 1 << 30} {
-		if rest, ok := strings.CutSuffix(digits, suffix); ok {
-			factor, digits = f, rest
-		}
+// Set reads a quantity.
+func (s size) Set(text string) error {
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.Sign() <= 0 {
+		return fmt.Errorf("%q is no size such as 10M or 10Mi", text)
 	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%q is no size such as 10M", text)
-	}
-	*s.target, s.text = n*factor, text
+	*s.target = quantity.Value()
 	return nil
 }
 
-// String is the value as it was given.
-func (s *size) String() string { return s.text }
+// String is the value in force.
+func (s size) String() string {
+	if s.target == nil {
+		return ""
+	}
+	return resource.NewQuantity(*s.target, resource.DecimalSI).String()
+}
 
 // Type names the value in the help text.
-func (s *size) Type() string { return "size" }
+func (s size) Type() string { return "size" }
