@@ -48,9 +48,6 @@
 // refresh is the verb for all of this: it fetches target and live, has each pair compared, and returns the Comparison.
 // Controller and command line share it, so that neither has a copy with a mind of its own.
 //
-// operation holds what people and machines can ask of an application, refresh, sync, rollback, terminate, as edits of the
-// Application.
-//
 // plan takes the comparison, the results so far and what is observed now, and answers with the next step: which tasks to do,
 // what to record, whether it is over. Waves, hooks, prunes, health gates and the hooks of a deletion are its subject. Its rules
 // are asked in turn, as a list that reads like the contract. It remembers nothing itself: all it knows of the past stands in
@@ -70,4 +67,15 @@
 //
 // cli is the commands for people. operator is the composition root: it alone reads flags and environment, makes the pieces
 // and joins them under one manager, with leader election, probes and metrics. Only cmd imports it.
+//
+// # Where the house is wider than its plan
+//
+// The list of what each room may import is .golangci.yml's. It goes beyond the first plan of the house in four places, each
+// without an arrow upward:
+//
+//   - Every room may import the types of api: they are vocabulary, and resource, cluster and apply need their constants.
+//   - target imports diff, for the normal form and the hash of an object: what is applied and what is compared must be the same.
+//   - refresh imports resource and tracking, since a row of the comparison says which object it is and whose.
+//   - The tests of test/e2e and test/benchmark import operator beside cmd: they run it in process, where the race detector and
+//     the profiler see it. What needs a process of its own there, to kill it or to have two, runs the binary.
 package internal
