@@ -14,7 +14,7 @@ K8S_VERSION := $(shell sed -n 's|^[^/]*k8s.io/kubernetes v\([0-9.]*\).*|\1|p' ha
 OWN_ASSETS := $(CURDIR)/bin/k8s/$(K8S_VERSION)
 KUBEBUILDER_ASSETS ?= $(OWN_ASSETS)
 export KUBEBUILDER_ASSETS
-KUBECTL ?= $(OWN_ASSETS)/kubectl
+KUBECTL ?= $(KUBEBUILDER_ASSETS)/kubectl
 kubectl_built := $(filter $(OWN_ASSETS)/%,$(KUBECTL))
 
 # -race where it counts: always in CI, elsewhere with `make test-race`. One command, so nothing is compiled twice.
@@ -139,8 +139,9 @@ installer: $(kubectl_built) ## Write dist/install.yaml: everything for namespace
 	$(KUBECTL) kustomize config/default | sed 's|ghcr.io/tiphys-io/tiphys:latest|$(IMG)|' >dist/install.yaml
 
 .PHONY: install
-install: $(kubectl_built) ## Install the CRDs into the cluster of the current kubeconfig.
+install: $(kubectl_built) ## Install the CRDs and the namespace argocd into the cluster of the current kubeconfig.
 	$(KUBECTL) apply --server-side -k config/crd
+	$(KUBECTL) apply --server-side -f config/default/namespace.yaml
 
 .PHONY: uninstall
 uninstall: $(kubectl_built) ## Delete the CRDs, and with them every Application and what it manages. CONFIRM=1 is needed.

@@ -31,7 +31,11 @@ func (d defaultProject) Start(ctx context.Context) error {
 			ClusterResourceWhitelist: []argov1.ClusterResourceRestrictionItem{{Group: "*", Kind: "*"}},
 		},
 	}
-	if err := d.client.Create(ctx, project); err != nil && !apierrors.IsAlreadyExists(err) {
+	err := d.client.Create(ctx, project)
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("the control namespace %s does not exist: create it, or name another (--namespace, $POD_NAMESPACE): %w", d.namespace, err)
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating the default project in namespace %s: %w", d.namespace, err)
 	}
 	ticker := time.NewTicker(20 * time.Millisecond)

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -77,6 +79,12 @@ func TestDefaultProjectThatCannotBeMade(t *testing.T) {
 	d := defaultProject{client: projectClient(t, create), namespace: "control", there: make(chan struct{})}
 	if err := d.Start(t.Context()); !errors.Is(err, refused) || !strings.Contains(err.Error(), "namespace control") {
 		t.Errorf("error %v does not say what was refused, and where", err)
+	}
+	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "control")
+	create.Create = func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return missing }
+	d.client = projectClient(t, create)
+	if err := d.Start(t.Context()); !errors.Is(err, missing) || !strings.Contains(err.Error(), "create it") {
+		t.Errorf("a namespace that is missing has to be named with the remedy: %v", err)
 	}
 	get := interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 		return refused
