@@ -27,9 +27,17 @@ var (
 	differences = flag.Bool("differences", false, "print every difference")
 	keep        = flag.String("keep", "", "folder that the records and the log of the operator are written to")
 	jobs        = flag.Int("jobs", 10, "cases at a time")
+	patience    = flag.Int("patience", patienceByDefault(), "how many times as long as in the recordings a status must stand; 3 in CI, where other tests run beside this one")
 	kubeconfig  = flag.String("cluster", "", "use the control plane of this kubeconfig, and the operator that runs there, instead of starting both")
 	auditLog    = flag.String("audit-log", "", "audit log of that control plane")
 )
+
+func patienceByDefault() int {
+	if os.Getenv("CI") != "" {
+		return 3
+	}
+	return 1
+}
 
 // testdata holds the cases that were written for this suite, and the mismatches that are accepted. The other cases are
 // made of folders of the conformance data and stay there.

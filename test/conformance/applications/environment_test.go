@@ -34,7 +34,7 @@ func newRunner(t *testing.T) (context.Context, *replay.Runner) {
 		t.Fatal(err)
 	}
 	t.Cleanup(git.Close)
-	options := replay.Options{Git: git, Sources: conformance.Path(t, "applications", "sources"), AuditLog: *auditLog}
+	options := replay.Options{Patience: *patience, Git: git, Sources: conformance.Path(t, "applications", "sources"), AuditLog: *auditLog}
 	if *kubeconfig == "" {
 		options.AuditLog = filepath.Join(t.TempDir(), "audit.log")
 		options.Config = startControlPlane(t, options.AuditLog)

@@ -26,6 +26,9 @@ type Options struct {
 	Sources string
 	// Namespace holds the Applications. Default: argocd.
 	Namespace string
+	// Patience is how many times as long as in the recordings nothing may change before a status is recorded; default 1. A
+	// machine that does other things at the same time needs more.
+	Patience int
 }
 
 // Runner runs cases. Several may run at the same time.
@@ -40,6 +43,7 @@ func New(ctx context.Context, options Options) (*Runner, error) {
 	if options.Namespace == "" {
 		options.Namespace = "argocd"
 	}
+	options.Patience = max(options.Patience, 1)
 	cluster, err := newCluster(options.Config)
 	if err != nil {
 		return nil, err

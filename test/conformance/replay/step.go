@@ -139,6 +139,8 @@ func (s *session) refresh(ctx context.Context, suffix, kind string) error {
 // settled waits until what is recorded of the status has not changed for a while, longer while the Application is
 // Progressing, or the limit is over.
 func (s *session) settled(ctx context.Context, suffix string, quiet, limit time.Duration) *argov1.Application {
+	patience := time.Duration(max(s.options.Patience, 1))
+	quiet, limit = quiet*patience, limit*patience
 	deadline := time.Now().Add(limit)
 	last, changed := s.applications.get(s.names[suffix])
 	kept, since := statusOf(last), time.Now()
