@@ -58,25 +58,30 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 			return after, describe(task, "created"), err
 		}
 	}
-	target := task.Target
-	options := metav1.ApplyOptions{FieldManager: argov1.FieldManager, Force: true}
-	after, err = client.Apply(ctx, target.GetName(), target, options)
-	switch {
-	case err == nil:
-	case resource.IsUntypable(err):
-		after, err = merge(ctx, client, task)
-	case task.Force && task.Live != nil && !precious(task.Key) && (apierrors.IsInvalid(err) || apierrors.IsConflict(err)):
-		if err = creatable(ctx, client, target, err); err == nil {
-			err = c.recreate(ctx, client, task.Live)
-		}
-		if err == nil {
-			after, err = client.Apply(ctx, target.GetName(), target, options)
-		}
-	}
-	if err != nil {
+	if after, err = c.applyServerSide(ctx, client, task); err != nil {
 		return nil, "", err
 	}
 	return after, describe(task, wordFor(task, after)), nil
+}
+
+// applyServerSide applies the target; one that cannot be read is merged, and with force one that cannot change is made anew.
+func (c call) applyServerSide(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) (*unstructured.Unstructured, error) {
+	target := task.Target
+	options := metav1.ApplyOptions{FieldManager: argov1.FieldManager, Force: true}
+	after, err := client.Apply(ctx, target.GetName(), target, options)
+	switch {
+	case resource.IsUntypable(err):
+		return merge(ctx, client, task)
+	case !apierrors.IsInvalid(err) && !apierrors.IsConflict(err), !task.Force, task.Live == nil, precious(task.Key):
+		return after, err
+	}
+	if err = creatable(ctx, client, target, err); err != nil {
+		return nil, err
+	}
+	if err := c.recreate(ctx, client, task.Live); err != nil {
+		return nil, err
+	}
+	return client.Apply(ctx, target.GetName(), target, options)
 }
 
 // wordFor is what an apply did to the live object.

@@ -16,7 +16,7 @@ func impatient(timeout time.Duration) *http.Client {
 	return &http.Client{Transport: &headerDeadline{next: http.DefaultTransport, timeout: timeout}}
 }
 
-func request(t *testing.T, ctx context.Context, url string) *http.Request {
+func request(ctx context.Context, t *testing.T, url string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -28,7 +28,7 @@ func request(t *testing.T, ctx context.Context, url string) *http.Request {
 func TestServerThatNeverAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer server.Close()
-	_, err := impatient(50 * time.Millisecond).Do(request(t, t.Context(), server.URL)) //nolint:bodyclose // there is no answer
+	_, err := impatient(50 * time.Millisecond).Do(request(t.Context(), t, server.URL)) //nolint:bodyclose // there is no answer
 	if err == nil || !strings.Contains(err.Error(), "no answer from "+strings.TrimPrefix(server.URL, "http://")+" within 50ms") {
 		t.Errorf("the error has to say who did not answer, and for how long: %v", err)
 	}
@@ -48,7 +48,7 @@ func TestBodyMayTakeItsTime(t *testing.T) {
 	defer server.Close()
 	// Whatever the machine is busy with, the headers come within a minute.
 	deadline := &headerDeadline{next: http.DefaultTransport, timeout: time.Minute}
-	response, err := deadline.RoundTrip(request(t, t.Context(), server.URL))
+	response, err := deadline.RoundTrip(request(t.Context(), t, server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +72,12 @@ func TestDeadlineKeepsOtherErrors(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	_, err := impatient(time.Minute).Do(request(t, ctx, server.URL)) //nolint:bodyclose // there is no answer
+	_, err := impatient(time.Minute).Do(request(ctx, t, server.URL)) //nolint:bodyclose // there is no answer
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("who gives up himself is told so: %v", err)
 	}
 	server.Close()
-	_, err = impatient(time.Minute).Do(request(t, t.Context(), server.URL)) //nolint:bodyclose // there is no answer
+	_, err = impatient(time.Minute).Do(request(t.Context(), t, server.URL)) //nolint:bodyclose // there is no answer
 	if err == nil || strings.Contains(err.Error(), "no answer") {
 		t.Errorf("a refused connection is no missing answer: %v", err)
 	}

@@ -102,9 +102,7 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 	if state.Phase == argov1.OperationTerminating {
 		phase, message = argov1.OperationFailed, terminated
 	}
-	if message == terminated && s.memory.timedOut {
-		message = timedOut
-	}
+	message = s.whyTerminated(message)
 	finished := metav1.NewTime(r.Now())
 	state.Phase, state.Message, state.FinishedAt = phase, message, &finished
 	r.releaseHooks(ctx, s)
@@ -127,6 +125,14 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, phase argov1.Operat
 		return outcome.Waiting(atOnce) // the deletion has waited for the operation
 	}
 	return nil
+}
+
+// whyTerminated tells the end at a deadline from one that a person asked for.
+func (s *scope) whyTerminated(message string) string {
+	if message == terminated && s.memory.timedOut {
+		return timedOut
+	}
+	return message
 }
 
 // announceEnd tells metrics and events that an operation has ended.

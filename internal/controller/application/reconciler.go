@@ -54,7 +54,9 @@ type Settings struct {
 }
 
 // excludes tells whether an object is of a kind that is left out.
-func (s Settings) excludes(key resource.Key) bool { return s.Excluded != nil && s.Excluded(key.Group, key.Kind) }
+func (s Settings) excludes(key resource.Key) bool {
+	return s.Excluded != nil && s.Excluded(key.Group, key.Kind)
+}
 
 // Options are fixed for the life of the process.
 type Options struct {
