@@ -20,6 +20,8 @@ type Request struct {
 	Source argov1.ApplicationSource
 	// Tree is the repository at the revision, from its root.
 	Tree fs.FS
+	// Environment is what options that take variables may use; nil has none.
+	Environment Environment
 }
 
 // Renderer renders sources of one type.

@@ -97,13 +97,15 @@ var parserProblems = map[string]bool{
 	"found incompatible YAML document":       true,
 }
 
+const tooManyAliases = "document contains excessive aliasing"
+
 // rephrased are problems by the beginning of the decoder's text, which says no line, and in most of them quotes the file.
 var rephrased = []struct{ begin, problem string }{
 	{"unknown anchor ", "an alias (*name) refers to an anchor (&name) that its document does not have before it; write a text that begins with * in quotes"},
 	{"anchor ", "an anchor (&name) contains an alias (*name) to itself"},
 	{"invalid map key: ", "the key of a map is itself a map or list; write a text that begins with { or [ in quotes"},
 	{"cannot decode ", "a value is not of the type that its tag (!!type) says"},
-	{"document contains excessive aliasing", errSize.Error()},
+	{tooManyAliases, errSize.Error()},
 }
 
 // invalidYAML says what the decoder found wrong with a document.

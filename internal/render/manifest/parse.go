@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v2"
 	"golang.org/x/text/encoding/unicode"
@@ -42,6 +43,31 @@ const (
 	failed    = "failed to unmarshal manifest: "
 	jsonSpace = " \t\r\n"
 )
+
+// Measure is the size in bytes that the values of a YAML text have once aliases are written out, as far as the text can be
+// read. More than the limit, or a nesting that no object has, is an *[Error].
+func Measure(file string, text []byte, limit int64) (size int64, err error) {
+	p := &parser{file: file, text: text, converter: converter{left: limit}}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	for number := 1; ; number++ {
+		var raw any
+		err := decoder.Decode(&raw)
+		if err == nil {
+			_, err = p.convert(raw, 0)
+		}
+		doc := &document{number: number, text: text, skip: number - 1}
+		switch {
+		case err == nil:
+		case errors.Is(err, errSize), errors.Is(err, errDepth):
+			return 0, p.errorAt(doc, nil, err.Error())
+		case strings.Contains(err.Error(), tooManyAliases):
+			return 0, p.errorAt(doc, nil, errSize.Error())
+		case errors.Is(err, errBinary), errors.Is(err, errNumber), errors.Is(err, errKey), errors.Is(err, errSame):
+		default:
+			return limit - p.left, nil
+		}
+	}
+}
 
 // parser reads one file.
 type parser struct {

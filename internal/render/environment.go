@@ -1,0 +1,42 @@
+package render
+
+import (
+	"os"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+)
+
+// Environment is the build environment: the variables that some options of a source may use (contract 1.2).
+type Environment map[string]string
+
+// Instance is the application that a source is rendered for.
+type Instance struct {
+	// Name is the instance name (contract 3.1), Namespace that of the destination, Project that of the AppProject.
+	Name, Namespace, Project string
+}
+
+// NewEnvironment gives the variables for a source of an instance at a full revision.
+func NewEnvironment(instance Instance, source argov1.ApplicationSource, revision string) Environment {
+	return Environment{
+		"ARGOCD_APP_NAME":                   instance.Name,
+		"ARGOCD_APP_NAMESPACE":              instance.Namespace,
+		"ARGOCD_APP_PROJECT_NAME":           instance.Project,
+		"ARGOCD_APP_REVISION":               revision,
+		"ARGOCD_APP_REVISION_SHORT":         revision[:min(7, len(revision))],
+		"ARGOCD_APP_REVISION_SHORT_8":       revision[:min(8, len(revision))],
+		"ARGOCD_APP_SOURCE_REPO_URL":        source.RepoURL,
+		"ARGOCD_APP_SOURCE_PATH":            source.Path,
+		"ARGOCD_APP_SOURCE_TARGET_REVISION": source.TargetRevision,
+	}
+}
+
+// Substitute puts the variables in the place of $NAME and ${NAME}. An unknown one becomes nothing, and $$ a dollar sign.
+// The environment of the process is not looked at.
+func (e Environment) Substitute(text string) string {
+	return os.Expand(text, func(name string) string {
+		if name == "$" {
+			return "$"
+		}
+		return e[name]
+	})
+}
