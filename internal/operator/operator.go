@@ -32,6 +32,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/internal/source/git"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
@@ -161,8 +162,11 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering: &target.Repositories{
-			Fetcher:  fetcher,
-			Renderer: render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes})},
+			Fetcher: fetcher,
+			Renderer: render.Dispatcher{
+				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes}),
+				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+			},
 		},
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,

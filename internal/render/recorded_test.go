@@ -3,6 +3,7 @@ package render_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -20,6 +21,7 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/test/conformance"
 )
 
@@ -46,6 +48,10 @@ type record struct {
 			Conditions rows   `json:"conditions"`
 			Resources  rows   `json:"resources"`
 		} `json:"before"`
+		After struct {
+			Phase any `json:"phase"`
+		} `json:"after"`
+		Live rows `json:"live"`
 	} `json:"steps"`
 }
 
@@ -223,6 +229,7 @@ func (r *replay) compare(t *testing.T, step int, recorded record) bool {
 		message, _ := condition["message"].(string)
 		if match := recordedFailure.FindStringSubmatch(message); match != nil {
 			want, failed = match[1], true
+			want, _, _ = strings.Cut(want, "\nUsage:") // what a command says of itself is no fact
 		}
 	}
 	if (!failed && before.SourceType == "") || elsewhere(before.SourceType, want) {
@@ -252,13 +259,64 @@ func (r *replay) compare(t *testing.T, step int, recorded record) bool {
 	if diff := cmp.Diff(unique(wanted), unique(keys(objects))); diff != "" {
 		t.Errorf("step %d (-recorded +got)\n%s", step, diff)
 	}
+	if sourceType == argov1.SourceTypeKustomize && recorded.Steps[step].After.Phase == "Succeeded" {
+		compareLive(t, objects, recorded.Steps[step].Live)
+	}
 	return true
 }
 
-// elsewhere tells whether a step is about charts, Kustomize or Git itself.
+// compareLive holds every field of the objects against what was live after they were applied.
+func compareLive(t *testing.T, objects []*unstructured.Unstructured, live rows) {
+	t.Helper()
+	for _, object := range objects {
+		var differences []string
+		for _, row := range live {
+			l := unstructured.Unstructured{Object: row}
+			if l.GetKind() == object.GetKind() && l.GetName() == object.GetName() && (object.GetNamespace() == "" || object.GetNamespace() == l.GetNamespace()) {
+				differences = append(differences, difference("", object.Object, row)) // none is live for a hook that is gone
+			}
+		}
+		if len(differences) > 0 && !slices.Contains(differences, "") {
+			t.Errorf("%s %s is not as recorded: %v", object.GetKind(), object.GetName(), differences)
+		}
+	}
+}
+
+// difference is the path of a field that live does not have, or has otherwise.
+func difference(at string, want, live any) string {
+	switch w := want.(type) {
+	case map[string]any:
+		l, _ := live.(map[string]any)
+		for key, value := range w {
+			if key == "creationTimestamp" || key == "status" || key == "conversion" || value == nil || value == "" {
+				continue // what the recorder or the API server takes away
+			}
+			if d := difference(at+"."+key, value, l[key]); d != "" {
+				return d
+			}
+		}
+	case []any:
+		l, _ := live.([]any)
+		if len(l) != len(w) {
+			return at
+		}
+		for i := range w {
+			if d := difference(fmt.Sprintf("%s[%d]", at, i), w[i], l[i]); d != "" {
+				return d
+			}
+		}
+	default:
+		if fmt.Sprint(want) != fmt.Sprint(live) {
+			return fmt.Sprintf("%s: %v, live %v", at, want, live)
+		}
+	}
+	return ""
+}
+
+// elsewhere tells whether a step is about charts or Git itself.
 func elsewhere(sourceType, failure string) bool {
-	return sourceType == string(argov1.SourceTypeHelm) || sourceType == string(argov1.SourceTypeKustomize) ||
-		slices.ContainsFunc([]string{"helm", "repo index", "commit", "checkout", "kustomize"}, func(word string) bool { return strings.Contains(failure, word) })
+	return sourceType == string(argov1.SourceTypeHelm) ||
+		slices.ContainsFunc([]string{"helm", "repo index", "commit", "checkout"}, func(word string) bool { return strings.Contains(failure, word) })
 }
 
 func (r *replay) render(t *testing.T) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
@@ -267,11 +325,16 @@ func (r *replay) render(t *testing.T) ([]*unstructured.Unstructured, argov1.Appl
 	if err := yaml.Unmarshal(r.spec, &spec); err != nil {
 		t.Fatal(err)
 	}
-	dispatcher := render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{})}
+	dispatcher := render.Dispatcher{
+		argov1.SourceTypeDirectory: directory.New(directory.Options{}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+	}
 	if spec.Source == nil {
 		return nil, "", errors.New("no source")
 	}
-	return dispatcher.Render(t.Context(), render.Request{Source: *spec.Source, Tree: r.tree})
+	return dispatcher.Render(t.Context(), render.Request{
+		Source: *spec.Source, Tree: r.tree,
+		Environment: render.NewEnvironment(render.Instance{Name: r.Name, Namespace: "t-" + r.Name, Project: "default"}, *spec.Source, ""),
+	})
 }
 
 // keys are the group, kind and name of objects that are no hooks.

@@ -43,7 +43,7 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	}
 	renderer := d[sourceType]
 	if renderer == nil {
-		return nil, sourceType, fmt.Errorf("%s: sources of type %s are not rendered by this version: use a directory of plain YAML or JSON",
+		return nil, sourceType, fmt.Errorf("%s: sources of type %s are not rendered by this version: use Kustomize, or a directory of plain YAML or JSON",
 			Root(req.Source), sourceType)
 	}
 	objects, err := renderer.Render(ctx, req)

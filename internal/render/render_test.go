@@ -13,6 +13,7 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/internal/source"
 	"github.com/tiphys-io/tiphys/internal/source/git"
 	"github.com/tiphys-io/tiphys/test/conformance"
@@ -130,7 +131,7 @@ func TestDispatcherRender(t *testing.T) {
 			"",
 			"error getting app source type: multiple application sources defined: Kustomize,Helm",
 		},
-		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use a directory of plain YAML or JSON"},
+		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use Kustomize, or a directory of plain YAML or JSON"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			objects, _, err := render.Dispatcher{argov1.SourceTypeDirectory: fake{}}.Render(t.Context(), render.Request{Source: tc.source, Tree: in})
@@ -161,10 +162,15 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	repository := server.Repository("links")
-	sha, err := repository.Commit(map[string]string{"app/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n", "inside/b.txt": ""},
+	sha, err := repository.Commit(map[string]string{
+		"app/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n", "inside/b.txt": "",
+		"kustomized/kustomization.yaml": "configMapGenerator: [{name: g, files: [passwd]}]", "looped/kustomization.yaml": "resources: [a.yaml]",
+		"linked/kustomization.yaml": "resources: [base]", "based/kustomization.yaml": "resources: [a.yaml]", "based/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n",
+	},
 		fixture.WithSymlink("escaping/a.yaml", "../../../etc/passwd"), fixture.WithSymlink("absolute/a.yaml", "/etc/passwd"), fixture.WithSymlink("loop/a.yaml", "a.yaml"),
 		fixture.WithSymlink("out", "../elsewhere"), fixture.WithSymlink("chart/Chart.yaml", "../../etc/passwd"),
-		fixture.WithSymlink("inside/a.yaml", "../app/a.yaml"), fixture.WithSymlink("inside/unused.txt", "/etc/passwd"))
+		fixture.WithSymlink("inside/a.yaml", "../app/a.yaml"), fixture.WithSymlink("inside/unused.txt", "/etc/passwd"),
+		fixture.WithSymlink("kustomized/passwd", "../../../etc/passwd"), fixture.WithSymlink("looped/a.yaml", "a.yaml"), fixture.WithSymlink("linked/base", "../based"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +182,9 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dispatcher := render.Dispatcher{argov1.SourceTypeDirectory: directory.New(directory.Options{})}
+	dispatcher := render.Dispatcher{
+		argov1.SourceTypeDirectory: directory.New(directory.Options{}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+	}
 	for _, tc := range []struct {
 		path string
 		want error
@@ -188,6 +196,9 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 		{"out", source.ErrLinkEscapes, "out"},
 		{"chart", nil, "sources of type Helm"},
 		{"inside", nil, ""},
+		{"kustomized", source.ErrLinkEscapes, "symbolic link leads out of the repository"},
+		{"looped", source.ErrLinkLoop, "too many symbolic links"},
+		{"linked", nil, ""},
 	} {
 		objects, _, err := dispatcher.Render(t.Context(), render.Request{Source: argov1.ApplicationSource{Path: tc.path}, Tree: in})
 		switch {
