@@ -41,7 +41,15 @@ type Store struct {
 	byInstance map[string]map[resource.Key]struct{}
 	wanted     map[resource.Key]map[string]struct{} // which applications have a target of that key
 	wants      map[string]map[resource.Key]struct{} // the same by application
+
+	// graves are the versions at which objects were last seen to go: an answer to an earlier request that arrives later must
+	// not bring an object back, for no event would ever take it away again.
+	graves map[resource.Key]string
+	buried []resource.Key // in the order of their deletion, to forget the oldest
 }
+
+// maxGraves bounds what is remembered of deletions; an answer that is overtaken by so many of them is not expected.
+const maxGraves = 4096
 
 // NewStore makes an empty index; notify is called for each change, without locks held.
 func NewStore(tracker tracking.Tracker, notify func(Change)) *Store {
@@ -51,7 +59,26 @@ func NewStore(tracker tracking.Tracker, notify func(Change)) *Store {
 		byInstance: map[string]map[resource.Key]struct{}{},
 		wanted:     map[resource.Key]map[string]struct{}{},
 		wants:      map[string]map[resource.Key]struct{}{},
+		graves:     map[resource.Key]string{},
 	}
+}
+
+// bury remembers a deletion; the caller holds the lock.
+func (s *Store) bury(key resource.Key, resourceVersion string) {
+	if _, known := s.graves[key]; !known {
+		s.buried = append(s.buried, key)
+	}
+	s.graves[key] = resourceVersion
+	if len(s.buried) > maxGraves {
+		delete(s.graves, s.buried[0])
+		s.buried = s.buried[1:]
+	}
+}
+
+// overtaken tells whether an object as it was seen has gone since; the caller holds the lock.
+func (s *Store) overtaken(key resource.Key, resourceVersion string) bool {
+	grave, ok := s.graves[key]
+	return ok && (grave == resourceVersion || newer(grave, resourceVersion))
 }
 
 // retrack has objects attributed by another tracker from now on. What is in the index moves when it is Put again.
@@ -74,7 +101,7 @@ func (s *Store) Put(obj *unstructured.Unstructured) {
 	s.mu.Lock()
 	instance, _ := s.tracker.Owner(obj)
 	old := s.entries[key]
-	if old != nil && newer(old.resourceVersion, obj.GetResourceVersion()) {
+	if (old != nil && newer(old.resourceVersion, obj.GetResourceVersion())) || s.overtaken(key, obj.GetResourceVersion()) {
 		s.mu.Unlock()
 		return
 	}
@@ -106,6 +133,9 @@ func (s *Store) Get(key resource.Key) *unstructured.Unstructured {
 func (s *Store) Delete(key resource.Key, resourceVersion string) {
 	s.mu.Lock()
 	old := s.entries[key]
+	if resourceVersion != "" && (old == nil || !newer(old.resourceVersion, resourceVersion)) {
+		s.bury(key, resourceVersion)
+	}
 	if old == nil || (resourceVersion != "" && newer(old.resourceVersion, resourceVersion)) {
 		s.mu.Unlock()
 		return

@@ -2,6 +2,7 @@ package live
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -69,5 +70,26 @@ func TestStore(t *testing.T) {
 	expect("a list deletes what it lacks", "app:new", "app:other", "thief:other")
 	if objects, _ := s.Snapshot("thief"); len(objects) != 0 {
 		t.Errorf("what is gone is still there: %v", objects)
+	}
+}
+
+// An answer to a request can arrive after the event that tells of the end of the object: it must not bring it back.
+func TestLateAnswerBringsNothingBack(t *testing.T) {
+	s := NewStore(tracking.Tracker{}, func(Change) {})
+	s.Put(object(t, "a", "10", "app"))
+	s.Delete(key("a"), "12")
+	s.Put(object(t, "a", "11", "app"))
+	if s.Get(key("a")) != nil {
+		t.Error("an object as it was before its end stands there again")
+	}
+	s.Put(object(t, "a", "13", "app"))
+	if s.Get(key("a")) == nil {
+		t.Error("its successor does not")
+	}
+	for i := range maxGraves + 10 {
+		s.Delete(resource.Key{Kind: "ConfigMap", Name: strconv.Itoa(i)}, strconv.Itoa(100+i))
+	}
+	if len(s.graves) > maxGraves || len(s.buried) > maxGraves {
+		t.Errorf("%d deletions are remembered, in a list of %d", len(s.graves), len(s.buried))
 	}
 }
