@@ -14,7 +14,8 @@
 // A repository can bring the library to an endless recursion through YAML aliases, which no recover stops, and to end the
 // process by log.Fatal. Each text is therefore measured with its aliases written out first (see inspect.go), and log.Fatal
 // becomes a panic (see fatal.go), which is recovered. What the library reads and makes is bounded in bytes and objects: its
-// time grows with the square of the objects.
+// time grows with the square of the objects. What replacements and variables may copy is estimated before (see growth.go).
+// The rest of what a kustomization can multiply, patches and annotations for all objects, stays within objects times bytes.
 //
 // The library keeps OpenAPI schemas in package variables. One build at a time runs, and a build that chose a schema of its own
 // has it removed afterwards, so that no application sees another one's.

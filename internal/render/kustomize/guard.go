@@ -39,6 +39,10 @@ func (v *view) checkKustomization(rel, root string, data []byte) error {
 			return refusal(rel, p.field, errRemote)
 		}
 	}
+	v.growth.vars = v.growth.vars || len(k.Vars) > 0 //nolint:staticcheck // old, but kustomizations have it
+	if err := v.addReplacements(rel, root, k.Replacements); err != nil {
+		return err
+	}
 	// What these are read by does not bound aliases.
 	for _, file := range slices.Concat(k.Configurations, k.Crds, []string{k.OpenAPI["path"]}) {
 		if err := v.checkSize(root, file); err != nil {
@@ -59,9 +63,10 @@ func (v *view) checkKustomization(rel, root string, data []byte) error {
 }
 
 var (
-	errRemote = fmt.Errorf("remote files and bases are not fetched by this version: copy what is needed into the repository")
-	errHelm   = fmt.Errorf("Helm charts in a kustomization are not rendered by this version: commit what they render") //nolint:staticcheck // a name
-	errFolder = fmt.Errorf("a folder of generators, transformers or validators is not read by this version: name the files in it")
+	errRemote      = fmt.Errorf("remote files and bases are not fetched by this version: copy what is needed into the repository")
+	errHelm        = fmt.Errorf("Helm charts in a kustomization are not rendered by this version: commit what they render") //nolint:staticcheck // a name
+	errReplacement = fmt.Errorf("a ReplacementTransformer is not read by this version: write what it holds under replacements")
+	errFolder      = fmt.Errorf("a folder of generators, transformers or validators is not read by this version: name the files in it")
 )
 
 // refusal does not show the path: a URL may hold a password.
@@ -199,8 +204,13 @@ func checkConfigurationNode(node *yaml.Node) error {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 {
 			key := resolve(node.Content[i-1]).Value
-			if strings.EqualFold(key, "kind") && strings.HasPrefix(resolve(child).Value, "HelmChart") {
-				return errHelm
+			if strings.EqualFold(key, "kind") {
+				switch resolve(child).Value {
+				case "HelmChartInflationGenerator":
+					return errHelm
+				case "ReplacementTransformer":
+					return errReplacement
+				}
 			}
 			isPath := slices.ContainsFunc(configurationPaths, func(name string) bool { return strings.EqualFold(name, key) })
 			if isPath && holdsRemote(resolve(child)) {

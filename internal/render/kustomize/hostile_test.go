@@ -59,7 +59,7 @@ func TestNothingRemoteIsFetched(t *testing.T) {
 		"transformers: [t.yaml]", "transformers: [alias.yaml]", "transformers: [list.yaml]", "transformers: ['/<path to cached source>/app/t.yaml']", "transformers: [t.yml]", "validators: [t.yaml]",
 		inline("transformers", "PatchTransformer", "path: URL"), inline("transformers", "PatchTransformer", "PATH: URL"), inline("transformers", "PatchTransformer", `"pat\x68": "h\x74tp\x73://x"`),
 		inline("transformers", "PatchStrategicMergeTransformer", "paths: [URL]"), inline("transformers", "PatchJson6902Transformer", "path: URL\ntarget: {kind: ConfigMap, name: cm, version: v1}"),
-		inline("transformers", "ReplacementTransformer", "replacements: [{path: URL}]"), inline("transformers", "ValueAddTransformer", "targetFilePath: URL\ntargets: [{}]\nvalue: x"),
+		inline("transformers", "ValueAddTransformer", "targetFilePath: URL\ntargets: [{}]\nvalue: x"),
 		inline("generators", "ConfigMapGenerator", "files: [URL]"), inline("generators", "ConfigMapGenerator", "files: ['a=URL']"), inline("generators", "SecretGenerator", "envs: [URL]"),
 		inline("generators", "ConfigMapGenerator", "x: &u [URL]\nfiles: *u"), inline("generators", "ConfigMapGenerator", "x: &k files\n*k : [URL]"), inline("generators", "ConfigMapGenerator", "<<: {files: [URL]}"),
 	} {
@@ -145,6 +145,7 @@ func TestChartsAndFoldersOfPluginsAreRefused(t *testing.T) {
 		{"a chart, the old way", "helmChartInflationGenerator: [{chartName: x}]", "helmCharts: Helm charts"},
 		{"a chart, as a generator", "generators: [helm.yaml]", "generators[0]: Helm charts"},
 		{"a chart, as an inline generator", "generators: ['{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, name: x}']", "generators[0]: Helm charts"},
+		{"a transformer of replacements", "transformers: ['{apiVersion: builtin, kind: ReplacementTransformer, metadata: {name: x}, replacements: []}']", "transformers[0]: a ReplacementTransformer"},
 		{"a folder of transformers", "transformers: [cm.yaml, folder]", "transformers[1]: a folder"},
 	} {
 		objects, err := build(t, files{
@@ -326,6 +327,53 @@ func TestCopiesInPatchesAreBounded(t *testing.T) {
 	objects, err := build(t, files{"app/kustomization.yaml": "resources: [a.yaml]\npatches: [{path: p.yaml, target: {name: cm}}]", "app/a.yaml": configMap, "app/p.yaml": patch}, nil)
 	if err == nil || !strings.Contains(err.Error(), "copy") {
 		t.Errorf("%d objects, %v", len(objects), err)
+	}
+}
+
+// TestReplacementsAreBounded has replacements that double what they copy, and those that people write.
+func TestReplacementsAreBounded(t *testing.T) {
+	doubling := "- {source: {kind: ConfigMap, fieldPath: data.a}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a], options: {delimiter: '-', index: 99}}]}\n"
+	nesting := "- {source: {kind: ConfigMap, fieldPath: data}, targets: [{select: {name: c.*}, fieldPaths: ['data.[x=y]', data.b], options: {create: true}}]}\n"
+	there := "- {source: {name: cm, fieldPath: data.a}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.b], options: {delimiter: '-', index: 99, create: true}}]}\n"
+	back := "- {source: {name: cm, fieldPath: data.b}, targets: [{select: {}, fieldPaths: [data.a], options: {delimiter: '-', index: 99}}]}\n"
+	names := "- {targets: [{select: {kind: ConfigMap}, options: {delimiter: '-', index: 99}}], source: {kind: ConfigMap}}\n"
+	wide := "- {source: {kind: ConfigMap, name: cm, fieldPath: data.a}, targets: [{select: {kind: Other}, fieldPaths: [data.b], options: {delimiter: '-', index: 99, create: true}}]}\n"
+	common := "- {source: {kind: ConfigMap, name: cm, fieldPath: metadata.name}, targets: [{select: {kind: Other}, fieldPaths: [data.a, data.b], options: {delimiter: '-', create: true}}]}\n"
+	beside := "- {source: {kind: ConfigMap, fieldPath: metadata.name}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]}\n"
+	large := strings.Replace(configMap, `"1"`, strings.Repeat("x", 1_000_000), 1)
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, args: ['" + strings.Repeat("$(X)", 2000) + "']}]}"
+	const resources, variable = "resources: [a.yaml, b.yaml]\n", "vars: [{name: X, objref: {kind: ConfigMap, name: cm, apiVersion: v1}, fieldref: {fieldpath: data.a}}]\n"
+	const doubles, much = "each could double what it copies", "may make more than 1073741824 bytes"
+	others := func(count int) string { return strings.ReplaceAll(numbered(count), "kind: ConfigMap", "kind: Other") }
+	for _, tc := range []struct {
+		reason string
+		files  files // beside a.yaml and b.yaml
+		want   string
+	}{
+		{"into itself", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat(doubling, 40)}, doubles},
+		{"in a file", files{"app/kustomization.yaml": resources + "replacements: [{path: r.yaml}]", "app/r.yaml": strings.Repeat(doubling, 40)}, doubles},
+		{"in bases", files{
+			"app/kustomization.yaml": "resources: [../b1]\nreplacements:\n" + strings.Repeat(doubling, 4), "b1/kustomization.yaml": "resources: [../b2]\nreplacements:\n" + strings.Repeat(doubling, 4),
+			"b2/kustomization.yaml": "resources: [a.yaml]", "b2/a.yaml": configMap,
+		}, doubles},
+		{"an object into a part of it", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat(nesting, 40)}, doubles},
+		{"there and back", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat(there+back, 20)}, doubles},
+		{"names, by default", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat(names, 40)}, doubles},
+		{"many", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat("- {path: x.yaml}\n", 1001), "app/x.yaml": "source: {kind: A}"}, "more than 1000 replacements"},
+		{"one to many", files{"app/kustomization.yaml": resources + "replacements:\n" + wide, "app/a.yaml": large, "app/b.yaml": others(1200)}, much},
+		{"variables", files{"app/kustomization.yaml": resources + variable, "app/a.yaml": large, "app/b.yaml": pod}, much},
+		{"variables of a file for a ConfigMap", files{
+			"app/kustomization.yaml": "resources: [b.yaml]\nconfigMapGenerator: [{name: cm, files: [a=f.txt]}]\n" + variable, "app/f.txt": strings.Repeat("x", 1_000_000), "app/b.yaml": pod,
+		}, much},
+		{"a name in many objects", files{"app/kustomization.yaml": resources + "replacements:\n" + strings.Repeat(common, 30), "app/b.yaml": others(50)}, ""},
+		{"another field of the same object", files{"app/kustomization.yaml": "resources: [a.yaml]\nreplacements:\n" + strings.Repeat(beside, 30)}, ""},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			objects, err := build(t, with(files{"app/a.yaml": configMap, "app/b.yaml": others(1)}, tc.files), nil)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%d objects, %v", len(objects), err)
+			}
+		})
 	}
 }
 

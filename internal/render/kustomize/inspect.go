@@ -27,6 +27,8 @@ var (
 type inspection struct {
 	size    int64 // with aliases written out
 	objects int
+	largest int64 // value
+	marks   int64 // of variables
 }
 
 // admit checks a file before the library gets it, and counts it.
@@ -45,10 +47,14 @@ func (v *view) admit(rel string, data []byte) error {
 	if v.objects += found.objects; v.objects > v.options.MaxObjects {
 		return fmt.Errorf("%s: with it the kustomization has more than %d objects, each as often as it is used: split the application", rel, v.options.MaxObjects)
 	}
+	v.growth.largest, v.growth.marks = max(v.growth.largest, found.largest), v.growth.marks+found.marks
 	for _, root := range v.roots[rel] {
 		if err := v.checkKustomization(rel, root, data); err != nil {
 			return err
 		}
+	}
+	if err := v.growth.check(v.objects); err != nil {
+		return fmt.Errorf("%s: %w", rel, err)
 	}
 	return nil
 }
@@ -67,9 +73,10 @@ func inspect(file string, data []byte, limit int64, within int) (inspection, err
 			return inspection{}, err
 		}
 	}
-	found := inspection{size: int64(len(data))}
+	found := inspection{size: int64(len(data)), marks: int64(bytes.Count(data, []byte("$(")))}
 	documents, lost, err := parse(data)
 	if err != nil {
+		found.largest = found.size
 		return found, nil //nolint:nilerr // no YAML
 	}
 	for _, document := range documents {
@@ -86,6 +93,10 @@ func inspect(file string, data []byte, limit int64, within int) (inspection, err
 		}
 		found.size += size
 		found.objects += countObjects(document)
+		found.largest = max(found.largest, m.largest)
+	}
+	if found.objects == 0 {
+		found.largest = found.size // it may become a value as a whole
 	}
 	if lost && (found.objects > 0 || bytes.Contains(data, []byte("apiVersion"))) {
 		return inspection{}, &manifest.Error{File: file, Problem: errLost.Error()}
@@ -151,6 +162,8 @@ type measure struct {
 	limit int64
 	sizes map[*yaml.Node]int64 // of nodes that are done; open for those that are not
 	texts []string             // that may be YAML with aliases
+
+	largest int64 // value
 }
 
 const open = -1
@@ -174,6 +187,7 @@ func (m *measure) node(n *yaml.Node, depth int) (int64, error) {
 		children = []*yaml.Node{n.Alias}
 	case yaml.ScalarNode:
 		size += int64(len(n.Value))
+		m.largest = max(m.largest, size)
 		if strings.Contains(n.Value, "&") && strings.Contains(n.Value, "*") {
 			m.texts = append(m.texts, n.Value)
 		}

@@ -48,7 +48,7 @@ func New(options Options) *Renderer {
 	}
 	confine.Do(func() {
 		surviveFatal()
-		jsonpatch.AccumulatedCopySizeLimit = 16 << 20 // a few "copy" operations could double an object for ever
+		jsonpatch.AccumulatedCopySizeLimit = 64 << 10 // a few "copy" operations could double an object for ever
 	})
 	return &Renderer{options: options}
 }

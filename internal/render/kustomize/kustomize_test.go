@@ -3,6 +3,7 @@ package kustomize_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -299,5 +300,21 @@ func TestRenderWaitsForOthers(t *testing.T) {
 	}
 	if _, err := r.Render(t.Context(), request(app(), nil)); err != nil {
 		t.Error(err)
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	options := &argov1.ApplicationSourceKustomize{NamePrefix: "p-", Namespace: "ns", Images: argov1.KustomizeImages{"busybox:9"}, CommonLabels: map[string]string{"a": "b"}}
+	for _, objects := range []int{2, 100} {
+		in := app()
+		in["app/cm.yaml"] += numbered(objects - 2)
+		r := kustomize.New(kustomize.Options{})
+		b.Run(fmt.Sprintf("objects=%d", objects), func(b *testing.B) {
+			for b.Loop() {
+				if made, err := r.Render(b.Context(), request(in, options)); err != nil || len(made) != objects {
+					b.Fatal(len(made), err)
+				}
+			}
+		})
 	}
 }

@@ -38,6 +38,7 @@ type view struct {
 	seen    map[string]inspection
 	bytes   int64
 	objects int
+	growth  growth
 	schema  bool  // whether a kustomization chooses an OpenAPI schema
 	refused error // the first refusal
 }

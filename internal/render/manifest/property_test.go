@@ -247,6 +247,48 @@ func TestParseCountsAliasesAsOftenAsTheyAreUsed(t *testing.T) {
 	}
 }
 
+func TestMeasure(t *testing.T) {
+	for reason, text := range bombs() {
+		if reason == "lists in lists, too deep to parse" || strings.HasPrefix(reason, "a key of") {
+			continue // no reader can read these
+		}
+		if size, err := manifest.Measure("a.yaml", []byte(text), limit); err == nil {
+			t.Errorf("%s: size %d", reason, size)
+		}
+	}
+	for _, tc := range []struct {
+		reason, text string
+		min, max     int64
+	}{
+		{"objects", object("a") + "---\n" + object("b"), 60, 120},
+		{"aliases", "t: &t " + strings.Repeat("x", 1000) + "\nu: [*t, *t]\n", 3000, 3100},
+		{"what has no JSON form does not end it", "a: .nan\n---\n~: x\n---\nb: c\n", 4, 20},
+		{"a text that is no YAML", "a: [\n", 0, 0},
+		{"a text that is YAML at first", "a: b\n---\n[\n", 3, 5},
+		{"nothing", "", 0, 0},
+	} {
+		if size, err := manifest.Measure("a.yaml", []byte(tc.text), limit); err != nil || size < tc.min || size > tc.max {
+			t.Errorf("%s: size %d, %v", tc.reason, size, err)
+		}
+	}
+	if _, err := manifest.Measure("a.yaml", []byte("a: .nan\n---\n"+bombs()["nine times nine times nine ..."]), limit); err == nil {
+		t.Error("a bomb behind what has no JSON form")
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	var text strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&text, "%slabels: {a: b, c: d}\ndata:\n  x: |\n    some lines\n    of text\n  y: \"%d\"\n---\n", object("a"), i)
+	}
+	b.SetBytes(int64(text.Len()))
+	for b.Loop() {
+		if _, _, err := manifest.Parse("a.yaml", []byte(text.String()), limit); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestParseTakesDeepObjects(t *testing.T) {
 	if _, _, err := manifest.Parse("a.yaml", []byte(object("a")+"x: "+strings.Repeat("[", 400)+strings.Repeat("]", 400)), limit); err != nil {
 		t.Error(err)
