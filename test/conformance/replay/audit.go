@@ -75,9 +75,13 @@ func (l auditLog) writes(start int64, scope scope) (found []write, applications 
 		return nil, 0, fmt.Errorf("audit log: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.NewSectionReader(file, start, 1<<62))
+	data, err := io.ReadAll(io.NewSectionReader(file, max(0, start-1), 1<<62))
 	if err != nil {
 		return nil, 0, fmt.Errorf("audit log: %w", err)
+	}
+	if start > 0 {
+		// The offset may lie within a line: that line was being written when the step began, so it is of before.
+		_, data, _ = bytes.Cut(data, []byte("\n"))
 	}
 	var events []auditEvent
 	for line := range bytes.Lines(data) {

@@ -3,6 +3,7 @@ package replay
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -134,10 +135,6 @@ func TestWrites(t *testing.T) {
 		control: "argocd", namespaces: []string{"t-x", "other"}, applications: []string{"x"},
 		owned: map[resourceName]bool{{"clusterroles.rbac", "role"}: true, {"applications.argoproj.io", "x-child"}: true},
 	}
-	got, applications, err := auditLog(path).writes(int64(len(log)), scope)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := []write{
 		{Verb: "patch", Resource: "deployments.apps", Name: "early"},
 		{Verb: "create", Resource: "configmaps", Name: "late"},
@@ -145,11 +142,23 @@ func TestWrites(t *testing.T) {
 		{Verb: "create", Resource: "namespaces", Name: "t-x"},
 		{Verb: "create", Resource: "applications.argoproj.io", Name: "x-child", Namespace: "argocd"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("writes since the offset, by the time of their request (-want +got):\n%s", diff)
-	}
-	if applications != 1 {
-		t.Errorf("%d writes to the Application; want 1", applications)
+	for _, start := range []struct {
+		reason string
+		offset int
+	}{
+		{"the offset is the end of a line", len(log)},
+		{"the offset is within a line, which was being written when the step began", strings.Index(log, "/old")},
+	} {
+		got, applications, err := auditLog(path).writes(int64(start.offset), scope)
+		if err != nil {
+			t.Fatalf("%s: %v", start.reason, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: writes since then, by the time of their request (-want +got):\n%s", start.reason, diff)
+		}
+		if applications != 1 {
+			t.Errorf("%s: %d writes to the Application; want 1", start.reason, applications)
+		}
 	}
 	if _, err := auditLog(path + "x").size(); err == nil {
 		t.Error("a missing audit log is no error; want one: without it every order would be empty")
