@@ -27,7 +27,7 @@ var _ = Describe("Bad input", func() {
 			HaveField("OperationState.Phase", argov1.OperationFailed),
 			HaveField("Conditions", ContainElement(HaveField("Type", argov1.ConditionSyncError)))))
 		for _, text := range texts {
-			Expect(s.said()).To(ContainSubstring(text))
+			Expect(s.conditions()).To(ContainSubstring(text))
 		}
 		Expect(s.data(ctx, "a")).To(Equal("one"))
 		Expect(s.data(ctx, "later")).To(Equal("missing"), "the wave after the one that failed")
@@ -106,20 +106,15 @@ var _ = Describe("Bad input", func() {
 	},
 		Entry("an error", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "500", SpecTimeout(time.Minute)),
 		Entry("silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 3s", SpecTimeout(time.Minute)),
-		Entry("something that is not Git", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>sign in</html>")) }, "invalid pkt-len", SpecTimeout(time.Minute)),
+		Entry("something that is not Git", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>sign in</html>")) }, "check the URL", SpecTimeout(time.Minute)),
 	)
 })
 
-// said is all that the application says of its errors: its conditions, and the results of the last sync.
-func (s *scenario) said() string {
+// conditions are the texts of the conditions.
+func (s *scenario) conditions() string {
 	var text strings.Builder
 	for _, condition := range s.app.Status.Conditions {
 		_, _ = fmt.Fprintln(&text, condition.Type, condition.Message)
-	}
-	if state := s.app.Status.OperationState; state != nil && state.SyncResult != nil {
-		for _, row := range state.SyncResult.Resources {
-			_, _ = fmt.Fprintf(&text, "%s %s/%s %s\n", row.Kind, row.Namespace, row.Name, row.Message)
-		}
 	}
 	return text.String()
 }

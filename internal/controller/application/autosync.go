@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func guard(operation *argov1.Operation, app *argov1.Application, comparison *ref
 // decideAgain has an automated sync that failed for good tried once more each time the longest back-off of its retries has
 // passed, while the condition says what is wrong. The original never tries again before the revision changes.
 func decideAgain(operation *argov1.Operation, state *argov1.OperationState, revisions []string, now time.Time) decision {
-	d := decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s", strings.Join(revisions, " "), state.Message)}
+	d := decision{refusal: fmt.Sprintf("Failed last sync attempt to [%s]: %s%s", strings.Join(revisions, " "), state.Message, unnamed(state))}
 	if !state.Operation.InitiatedBy.Automated || state.FinishedAt == nil || strings.HasPrefix(state.Message, terminated) {
 		return d // a person has decided
 	}
@@ -109,6 +110,37 @@ func decideAgain(operation *argov1.Operation, state *argov1.OperationState, revi
 	}
 	operation.Retry.Limit = 0
 	return decision{operation: operation}
+}
+
+// maxUnnamed bounds the objects that unnamed lists.
+const maxUnnamed = 5
+
+// unnamed lists the objects that failed and that the message of an operation leaves out, with the reason where it leaves that
+// out too: the texts of the contract for unknown kinds, failed dry runs and some errors of the API server do not say which
+// objects are meant.
+func unnamed(state *argov1.OperationState) string {
+	if state.SyncResult == nil {
+		return ""
+	}
+	var text strings.Builder
+	listed := 0
+	for _, row := range state.SyncResult.Resources {
+		told := strings.Contains(state.Message, row.Message)
+		if row.Status != argov1.ResultCodeSyncFailed || told && strings.Contains(state.Message, strconv.Quote(row.Name)) {
+			continue
+		}
+		if listed++; listed > maxUnnamed {
+			continue
+		}
+		_, _ = fmt.Fprintf(&text, "; %s %s", row.Kind, strings.TrimPrefix(row.Namespace+"/"+row.Name, "/"))
+		if !told {
+			_, _ = text.WriteString(": " + row.Message)
+		}
+	}
+	if listed > maxUnnamed {
+		_, _ = fmt.Fprintf(&text, "; and %d more, see status.operationState.syncResult", listed-maxUnnamed)
+	}
+	return text.String()
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,6 +76,16 @@ func TestDecide(t *testing.T) {
 		{reason: "without prune, what only requires pruning is no reason", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy.Automated.Prune = &no }), comparison: outOfSync(gone)},
 		{reason: "everything would be deleted", app: automatedApp(nil), comparison: outOfSync(gone), refusal: "Skipping sync attempt to [r1]: auto-sync will wipe out all resources"},
 		{reason: "a failed revision is shown", app: automatedApp(ended(argov1.OperationFailed, 0)), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why"},
+		{
+			reason: "the condition names the objects that the message leaves out, and what to do", app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationFailed, 0)(a)
+				a.Status.OperationState.SyncResult.Resources = append(argov1.ResourceResults{
+					{Kind: "ConfigMap", Namespace: "n", Name: "applied", Status: argov1.ResultCodeSynced, Message: "created"},
+					{Kind: "Service", Namespace: "n", Name: "told", Status: argov1.ResultCodeSyncFailed, Message: "why"},
+				}, failedRows(6)...)
+			}), comparison: outOfSync(changed), refusal: "Failed last sync attempt to [r1]: why; Service n/told; Thing n/0: install it; Thing n/1: install it; " +
+				"Thing n/2: install it; Thing n/3: install it; and 2 more, see status.operationState.syncResult",
+		},
 		{
 			reason: "a failed automated sync is tried once more when the longest back-off is over", app: automatedApp(func(a *argov1.Application) {
 				ended(argov1.OperationFailed, 0)(a)
@@ -171,4 +182,14 @@ func TestRetryAt(t *testing.T) {
 			t.Errorf("retry %d is due after %d s, want %d (contract 2.11)", retries, got, seconds)
 		}
 	}
+}
+
+// failedRows are results of objects that could not be synced.
+func failedRows(n int) (rows argov1.ResourceResults) {
+	for i := range n {
+		rows = append(rows, &argov1.ResourceResult{
+			Kind: "Thing", Namespace: "n", Name: strconv.Itoa(i), Status: argov1.ResultCodeSyncFailed, Message: "install it",
+		})
+	}
+	return rows
 }

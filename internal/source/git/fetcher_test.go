@@ -204,6 +204,11 @@ func TestFaults(t *testing.T) {
 			_, _ = w.Write([]byte("<html>welcome</html>"))
 			return true
 		}, source.Invalid},
+		{"the server speaks something else, and calls it Git", func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+			_, _ = w.Write([]byte("<html>welcome</html>"))
+			return true
+		}, source.Invalid},
 	} {
 		server := newServer(t)
 		repository := server.Repository("app")

@@ -89,10 +89,20 @@ func (t *cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case response.StatusCode >= 300:
 		response.Body = &cappedBody{ReadCloser: response.Body, left: maxErrorBytes}
+	case r.Method == http.MethodGet && !isAdvertisement(response):
+		_ = response.Body.Close() // Nothing in it is for us.
+		return nil, &invalidError{"the server answers, but not as a Git server (a login page, or not the address of a repository): check the URL, which often ends in .git"}
 	case r.Method == http.MethodGet:
 		response.Body = &cappedBody{ReadCloser: response.Body, left: maxRefsBytes}
 	}
 	return response, nil
+}
+
+// isAdvertisement tells whether an answer is a list of references. The smart protocol demands this type of content, and has
+// clients refuse every other (Git's http-protocol, "Smart Server Response").
+func isAdvertisement(response *http.Response) bool {
+	contentType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	return strings.TrimSpace(contentType) == "application/x-git-upload-pack-advertisement"
 }
 
 type cappedBody struct {
