@@ -61,7 +61,7 @@ func whileParentLives(ctx context.Context) (context.Context, context.CancelFunc)
 func run(ctx context.Context, once bool, examples string) error {
 	heading("A Kubernetes control plane of its own, two nodes played by kwok")
 	plane, err := fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
-		Controllers: true, Nodes: 2, CRDs: []string{filepath.Join("config", "crd", "bases")}, Progress: indented{os.Stdout},
+		Controllers: true, Nodes: 2, LoadBalancers: true, CRDs: []string{filepath.Join("config", "crd", "bases")}, Progress: indented{os.Stdout},
 	})
 	if err != nil {
 		return err
