@@ -83,13 +83,23 @@ func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings 
 		Excluded: func(group, kind string) bool {
 			return parsed.Excluded(schema.GroupKind{Group: group, Kind: kind}, argov1.InClusterServer)
 		},
+		ExcludedVersion: parsed.ExcludedVersion(),
 		Ignore: diff.Ignore{
 			System: parsed.IgnoreDifferences, Broken: parsed.BrokenIgnoreDifferences, AggregatedRoles: parsed.Compare.IgnoreAggregatedRoles,
 			Known: knownTypes(parsed.KnownTypes),
 		},
-		Status:  diff.StatusScope(parsed.Compare.IgnoreStatus),
-		Timeout: p.options.Timeout, Jitter: p.options.Jitter,
+		Status:         diff.StatusScope(parsed.Compare.IgnoreStatus),
+		GlobalProjects: globalProjects(parsed.GlobalProjects),
+		Timeout:        p.options.Timeout, Jitter: p.options.Jitter,
 	}
+}
+
+func globalProjects(entries []settings.GlobalProject) []application.GlobalProject {
+	projects := make([]application.GlobalProject, len(entries))
+	for i, entry := range entries {
+		projects[i] = application.GlobalProject(entry)
+	}
+	return projects
 }
 
 func knownTypes(entries []settings.KnownType) []diff.KnownType {

@@ -36,6 +36,9 @@ func (s Settings) Excluded(gk schema.GroupKind, cluster string) bool {
 	return matchAny(s.exclusions, gk, cluster)
 }
 
+// ExcludedVersion changes whenever Excluded does.
+func (s Settings) ExcludedVersion() string { return s.excludedVersion }
+
 func matchAny(filters []filter, gk schema.GroupKind, cluster string) bool {
 	for _, f := range filters {
 		if matchGlobs(f.groups, gk.Group) && matchGlobs(f.kinds, gk.Kind) && matchGlobs(f.clusters, cluster) {

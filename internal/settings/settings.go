@@ -27,6 +27,7 @@ const (
 	KeyResourceInclusions = "resource.inclusions"
 	KeyCompareOptions     = "resource.compareoptions"
 	KeyCustomizations     = "resource.customizations" // with a suffix, one for each field and kind
+	KeyGlobalProjects     = "globalProjects"
 	KeyInClusterEnabled   = "cluster.inClusterEnabled"
 	KeyKustomizeEnabled   = "kustomize.enable"
 	KeyHelmEnabled        = "helm.enable"
@@ -50,6 +51,7 @@ const (
 	kindRemedy              = "end the key in <group>_<Kind>, in <Kind> for the core group, or in all"
 	ignoredRemedy           = "write a YAML map with lists jsonPointers, jqPathExpressions, managedFieldsManagers"
 	knownTypesRemedy        = "write a YAML list of {field, type}"
+	globalProjectsRemedy    = "write a YAML list of {projectName, labelSelector}"
 	ignoreStatusFieldRemedy = "write all, crd or none for ignoreResourceStatusField"
 )
 
@@ -79,12 +81,16 @@ type Settings struct {
 	// KnownTypes are fields of custom resources that hold values of built-in types.
 	KnownTypes []KnownType
 
+	// GlobalProjects are projects that others inherit from.
+	GlobalProjects []GlobalProject
+
 	// InClusterEnabled permits the operator's own cluster as a destination; default true.
 	InClusterEnabled bool
 	// KustomizeEnabled, HelmEnabled and JsonnetEnabled permit those renderers; default true.
 	KustomizeEnabled, HelmEnabled, JsonnetEnabled bool
 
 	exclusions, inclusions []filter
+	excludedVersion        string
 }
 
 // Parse reads the data of argocd-cm; nil data gives the defaults. Each value that cannot be read is an error that names
@@ -106,6 +112,8 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		exclusions:       p.filters(KeyResourceExclusions),
 		inclusions:       p.filters(KeyResourceInclusions),
 		KnownTypes:       p.knownTypes(),
+		GlobalProjects:   p.globalProjects(),
+		excludedVersion:  p.data[KeyResourceExclusions] + "\n---\n" + p.data[KeyResourceInclusions],
 	}
 	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
 	return s, p.errs

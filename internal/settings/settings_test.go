@@ -126,6 +126,12 @@ func TestParseReferenceManifest(t *testing.T) {
 }
 
 func TestExcluded(t *testing.T) {
+	before, _ := settings.Parse(nil)
+	for _, key := range []string{settings.KeyResourceExclusions, settings.KeyResourceInclusions} {
+		if after, _ := settings.Parse(map[string]string{key: "[{kinds: [A]}]"}); after.ExcludedVersion() == before.ExcludedVersion() {
+			t.Errorf("%s has changed what is excluded, and not its version", key)
+		}
+	}
 	const filters = `
 - apiGroups: ["", discovery.k8s.io]
   kinds: [Endpoints, EndpointSlice]

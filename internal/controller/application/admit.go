@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
@@ -52,17 +51,14 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 
 // permitted looks up the project and asks it.
 func (r *Reconciler) permitted(ctx context.Context, s *scope) ([]string, error) {
-	name := s.app.Spec.GetProject()
-	project := &argov1.AppProject{}
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.Options.ControlNamespace, Name: name}, project)
+	err := r.readProject(ctx, s)
 	if apierrors.IsNotFound(err) {
-		return []string{fmt.Sprintf("Application referencing project %s which does not exist", name)}, nil
+		return []string{fmt.Sprintf("Application referencing project %s which does not exist", s.app.Spec.GetProject())}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading project %s: %w", name, err)
+		return nil, err
 	}
-	s.project = project
-	return r.Permissions.Application(s.app, project), nil
+	return r.Permissions.Application(s.app, s.project), nil
 }
 
 // validate finds what is wrong with a spec by itself.

@@ -387,12 +387,7 @@ func TestConfirmationHoldsTheCascade(t *testing.T) {
 
 // Without its project an application cannot be deleted: the finalizer and the objects stay, and a condition says why (B 23).
 func TestDeletionWithoutProject(t *testing.T) {
-	r := onCluster(t, standing("ConfigMap", "a"))
-	scheme := runtime.NewScheme()
-	if err := argov1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	r.Client, r.Options.ControlNamespace = clientfake.NewClientBuilder().WithScheme(scheme).Build(), "argocd"
+	r := withObjects(t, onCluster(t, standing("ConfigMap", "a")))
 	s := tracked(func(app *argov1.Application) {
 		app.Spec.Project = "gone"
 		app.Finalizers = []string{argov1.FinalizerResources}
@@ -436,7 +431,7 @@ func TestRawManifestsHaveNoRevision(t *testing.T) {
 func TestRepeatedErrorsKeepTheirText(t *testing.T) {
 	r := onCluster(t)
 	s := tracked(func(*argov1.Application) {})
-	key, err := requestKey(r.targetRequest(s))
+	key, err := requestKey(r.targetRequest(s), "")
 	if err != nil {
 		t.Fatal(err)
 	}

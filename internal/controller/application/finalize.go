@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
@@ -80,17 +79,11 @@ func isCascade(finalizer string) bool {
 
 // findProject looks the project up: without it nobody knows what may be deleted (contract B 23).
 func (r *Reconciler) findProject(ctx context.Context, s *scope) error {
-	project := &argov1.AppProject{}
-	name := s.app.Spec.GetProject()
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: r.Options.ControlNamespace, Name: name}, project)
+	err := r.readProject(ctx, s)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("error getting app project %q: appproject.argoproj.io %[1]q not found", name)
+		return fmt.Errorf("error getting app project %q: appproject.argoproj.io %[1]q not found", s.app.Spec.GetProject())
 	}
-	if err != nil {
-		return fmt.Errorf("error getting app project %q: %w", name, err)
-	}
-	s.project = project
-	return nil
+	return err
 }
 
 // explainDeletion raises a condition once the deletion has waited for long, or at once when it waits for a person.

@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
@@ -255,6 +256,50 @@ func TestExcludedKindsAreLeftAlone(t *testing.T) {
 		doomed, err := r.doomed(t.Context(), s)
 		if err != nil || len(doomed) != want {
 			t.Errorf("excluded %v: %d objects would be deleted, %v", excluded, len(doomed), err)
+		}
+	}
+}
+
+// An operation on a branch is about another target than the spec, until it is known that both are the same commit.
+func TestComparesSpec(t *testing.T) {
+	for _, tc := range []struct {
+		reason    string
+		revisions []string
+		want      bool
+	}{
+		{"what the spec asks for", nil, true},
+		{"the commit that the spec wants", []string{"old"}, true},
+		{"a branch", []string{"main"}, false},
+		{"another commit", []string{"other"}, false},
+	} {
+		s := operating(func(s *scope) {
+			s.memory.request = target.Request{Sources: s.app.Spec.GetSources(), Revisions: tc.revisions}
+		})
+		if got := s.comparesSpec(); got != tc.want {
+			t.Errorf("%s: %v", tc.reason, got)
+		}
+	}
+}
+
+// An operation that somebody terminates is not tried again, even if a step that was planned before then failed.
+func TestTerminatedIsFinal(t *testing.T) {
+	for _, tc := range []struct {
+		reason      string
+		terminating bool
+		want        argov1.OperationPhase
+	}{
+		{"a failure is tried again", false, argov1.OperationRunning},
+		{"not after a termination", true, argov1.OperationFailed},
+	} {
+		s := operating(func(s *scope) {
+			s.terminating = tc.terminating
+			s.app.Status.OperationState.Operation.Retry.Limit = 5
+		})
+		r := onCluster(t)
+		r.Recorder = events.NewFakeRecorder(10)
+		err := r.conclude(t.Context(), s, argov1.OperationFailed, "why")
+		if state := s.app.Status.OperationState; state.Phase != tc.want || (s.app.Operation == nil) != tc.terminating {
+			t.Errorf("%s: phase %s, operation %v (%v)", tc.reason, state.Phase, s.app.Operation, err)
 		}
 	}
 }

@@ -45,10 +45,14 @@ type Settings struct {
 	Tracker tracking.Tracker
 	// Excluded tells whether a kind is left out by resource.exclusions; nil leaves none out.
 	Excluded func(group, kind string) bool
+	// ExcludedVersion changes whenever Excluded does.
+	ExcludedVersion string
 	// Ignore is what argocd-cm says about differences that do not count, Status for which kinds a status in the sources does
 	// not (contract 3.4).
 	Ignore diff.Ignore
 	Status diff.StatusScope
+	// GlobalProjects are projects that others inherit from (contract 5.1).
+	GlobalProjects []GlobalProject
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).
 	Timeout, Jitter time.Duration
 }
@@ -131,7 +135,8 @@ type scope struct {
 	base       *argov1.Application // as the API server has it
 	memory     *memory
 	settings   Settings
-	project    *argov1.AppProject
+	project    *argov1.AppProject // with what it inherits
+	permission string             // changes with what the project permits
 	instance   string
 	now        time.Time
 	namespaced map[resource.Key]bool

@@ -63,7 +63,7 @@ func (s *scope) reportComparison() {
 // operation begins, or the polling interval is over (contract 2.10).
 func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	req := r.targetRequest(s)
-	key, err := requestKey(req)
+	key, err := requestKey(req, s.settings.ExcludedVersion)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,9 @@ func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	}
 	err = r.fetchTarget(ctx, s, req, key)
 	s.memory.failure = targetFailure{err: err, key: asked, until: s.now.Add(retryComparison)}
+	if ctx.Err() != nil {
+		s.memory.failure = targetFailure{} // that a source could not be read because of our own end is no answer to keep
+	}
 	return err
 }
 
@@ -214,9 +217,12 @@ func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known 
 	return namespaced, err == nil, err
 }
 
-// requestKey changes when a target state would have to be built anew.
-func requestKey(req target.Request) (string, error) {
-	data, err := json.Marshal([]any{req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status})
+// requestKey changes when a target state would have to be built anew. The exclusions are a function, and stand in it by the
+// version of the settings that they came with.
+func requestKey(req target.Request, exclusions string) (string, error) {
+	data, err := json.Marshal([]any{
+		req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status, exclusions,
+	})
 	if err != nil {
 		return "", fmt.Errorf("the sources of the application: %w", err)
 	}
@@ -241,7 +247,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 			return apply.Read(ctx, r.Conn, obj)
 		},
 		Ignore: s.ignore(), JQTimeout: r.Options.JQTimeout, Namespace: refresh.NamespaceOf(s.app),
-		Forbidden: r.forbidden(s), ForbiddenVersion: string(s.project.UID) + s.project.ResourceVersion,
+		Forbidden: r.forbidden(s), ForbiddenVersion: s.permission,
 	})
 	return nil
 }

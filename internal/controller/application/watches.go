@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,13 +97,7 @@ func (r *Reconciler) reconcileBound(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	ctx, release := r.Watcher.Bind(ctx)
 	defer release()
-	result, err := r.Reconcile(ctx, req)
-	if value, ok := r.memories.Load(req.NamespacedName); ok && ctx.Err() != nil {
-		if mem, ok := value.(*memory); ok {
-			mem.failure = targetFailure{} // that a source could not be read because of the end is no answer to keep
-		}
-	}
-	return result, err
+	return r.Reconcile(ctx, req)
 }
 
 func projectOf(obj client.Object) []string {
@@ -112,8 +107,12 @@ func projectOf(obj client.Object) []string {
 	return nil
 }
 
-// ofProject lists the applications of a project.
+// ofProject lists the applications of a project; those of a global one may be any.
 func (r *Reconciler) ofProject(ctx context.Context, project client.Object) []reconcile.Request {
+	settings, err := r.Settings(ctx)
+	if err != nil || slices.ContainsFunc(settings.GlobalProjects, func(global GlobalProject) bool { return global.Name == project.GetName() }) {
+		return r.list(ctx)
+	}
 	return r.list(ctx, client.MatchingFields{byProject: project.GetName()})
 }
 
@@ -137,14 +136,14 @@ func (r *Reconciler) list(ctx context.Context, options ...client.ListOption) []r
 }
 
 // decisive leaves out what changes nothing for an application: what was there at the start, when all applications are
-// reconciled anyway, and the status and metadata of projects and settings.
+// reconciled anyway, and what else there is of projects and settings: their status, their annotations.
 var decisive = predicate.Funcs{
 	CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		switch before := e.ObjectOld.(type) {
 		case *argov1.AppProject:
 			after, ok := e.ObjectNew.(*argov1.AppProject)
-			return !ok || !reflect.DeepEqual(before.Spec, after.Spec)
+			return !ok || !reflect.DeepEqual(before.Spec, after.Spec) || !reflect.DeepEqual(before.Labels, after.Labels)
 		case *corev1.ConfigMap:
 			after, ok := e.ObjectNew.(*corev1.ConfigMap)
 			return !ok || !reflect.DeepEqual(before.Data, after.Data) || !reflect.DeepEqual(before.Labels, after.Labels)

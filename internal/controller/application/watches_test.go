@@ -35,6 +35,7 @@ func TestDecisive(t *testing.T) {
 			p.Status.JWTTokensByRole = map[string]argov1.JWTTokens{"ci": {}}
 		}), false},
 		{"nor do its annotations", project(same), project(func(p *argov1.AppProject) { p.Annotations = map[string]string{"a": "b"} }), false},
+		{"its labels decide which projects it inherits from", project(same), project(func(p *argov1.AppProject) { p.Labels = map[string]string{"a": "b"} }), true},
 		{"a setting has changed", settings("argocd", "a"), settings("argocd", "b"), true},
 		{"the label decides whether settings count", settings("argocd", "a"), settings("other", "a"), true},
 		{"the settings are the same", settings("argocd", "a"), settings("argocd", "a"), false},
