@@ -64,6 +64,8 @@ const (
 	ConditionRepeatedResourceWarning ApplicationConditionType = "RepeatedResourceWarning"
 	ConditionExcludedResourceWarning ApplicationConditionType = "ExcludedResourceWarning"
 	ConditionOrphanedResourceWarning ApplicationConditionType = "OrphanedResourceWarning"
+	// ConditionStatusSizeWarning is one of Tiphys: rows were left out of a status that would have been too large.
+	ConditionStatusSizeWarning ApplicationConditionType = "StatusSizeWarning"
 )
 
 // Types of a source (contract 1.2).

@@ -117,6 +117,7 @@ type memory struct {
 	resume    time.Time           // end of the pause between two waves
 	failure   targetFailure       // why the target state could not be loaded last time
 	timedOut  bool                // the operation is terminated because it took too long
+	full      *fullRows           // what was too much to be written; nil when nothing was
 
 	waiting      string // what the operation waits for
 	waitingSince time.Time
@@ -218,8 +219,10 @@ func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scop
 		return nil, fmt.Errorf("reading the settings: %w", err)
 	}
 	value2, requested := app.Annotations[argov1.AnnotationRefresh]
+	mine := app.DeepCopy()
+	mem.full.restore(mine)
 	return &scope{
-		app: app.DeepCopy(), base: app, memory: mem, settings: settings, now: r.Now(),
+		app: mine, base: app, memory: mem, settings: settings, now: r.Now(),
 		instance:   tracking.InstanceName(app.Name, app.Namespace, r.Options.ControlNamespace),
 		namespaced: map[resource.Key]bool{},
 		requested:  requested, hard: value2 == "hard",

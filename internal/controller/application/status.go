@@ -62,11 +62,19 @@ func (s *scope) finishedOperation() bool {
 // write patches what differs from what the API server has. What somebody else wrote in between is not lost: a patch that
 // touches more than the status is refused when the application has changed.
 func (r *Reconciler) write(ctx context.Context, s *scope) error {
+	fitted, err := fit(s.app, maxApplication, s.now)
+	if err != nil {
+		return err
+	}
+	s.memory.full = nil
+	if slices.ContainsFunc(fitted.Status.Conditions, isSizeWarning) {
+		s.memory.full = rowsOf(s.app)
+	}
 	before, err := json.Marshal(s.base)
 	if err != nil {
 		return fmt.Errorf("encoding the application: %w", err)
 	}
-	after, err := json.Marshal(s.app)
+	after, err := json.Marshal(fitted)
 	if err != nil {
 		return fmt.Errorf("encoding the application: %w", err)
 	}
@@ -93,6 +101,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	}
 	s.base, s.memory.written = written, written
 	s.app = written.DeepCopy()
+	s.memory.full.restore(s.app)
 	return nil
 }
 
