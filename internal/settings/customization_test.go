@@ -159,7 +159,8 @@ func TestHealthScripts(t *testing.T) {
 		},
 		{
 			"An empty script is none.",
-			map[string]string{"resource.customizations.health.Pod": " \n"}, nil, nil,
+			map[string]string{"resource.customizations.health.Pod": " \n"},
+			nil, nil,
 		},
 		{
 			"What is neither true nor false is told.",
@@ -169,7 +170,8 @@ func TestHealthScripts(t *testing.T) {
 		},
 		{
 			"So is a kind that cannot be read.",
-			map[string]string{"resource.customizations.health.a_b_C": "return nil"}, nil,
+			map[string]string{"resource.customizations.health.a_b_C": "return nil"},
+			nil,
 			[]string{`argocd-cm: resource.customizations.health.a_b_C is "return nil": end the key in <group>_<Kind>, in <Kind> for the core group, or in all`},
 		},
 	}
