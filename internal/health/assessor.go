@@ -209,9 +209,3 @@ var unreadKinds = map[schema.GroupKind]bool{
 func unread(kind schema.GroupKind) bool {
 	return !strings.Contains(kind.Group, ".") || kubernetes[kind.Group] || unreadKinds[kind]
 }
-
-// Assess is that of an Assessor without scripts.
-func Assess(obj *unstructured.Unstructured) *Status { return new(Assessor).Assess(obj) }
-
-// Gate is that of an Assessor without scripts.
-func Gate(obj *unstructured.Unstructured) *Status { return new(Assessor).Gate(obj) }
