@@ -107,8 +107,8 @@ func whenTrue(kind meaning, c observed) argov1.HealthStatusCode {
 	case trouble:
 		return argov1.HealthDegraded
 	case busy, sideways:
-		if read(c.reason) == good && c.reason != "Running" {
-			return "" // it tells of its end, as that of Deployments does
+		if slices.ContainsFunc(split(c.reason), func(word string) bool { return endings[word] }) {
+			return ""
 		}
 		return argov1.HealthProgressing
 	case halted:

@@ -30,10 +30,13 @@ var special = []entry{
 		"green": isHealthy, "yellow": isProgressing, "red": isDegraded, other: isUnknown,
 	}},
 	{group: "cassandra.rook.io", kinds: "Cluster", rule: cassandraCluster},
+	{group: "ceph.rook.io", kinds: "CephCluster", fields: "status.phase status.state status.ceph.health"},
 	{group: "cluster.x-k8s.io", kinds: "MachineHealthCheck", rule: machineHealthCheck},
 	{group: "cluster.x-k8s.io", kinds: "MachinePool", phases: meanings{
 		"Scaling": isHealthy, "Running": isHealthy, "Provisioned": isHealthy, "Failed": isDegraded, other: isProgressing,
 	}},
+	{group: "*.k8s.elastic.co", kinds: "Agent ApmServer ElasticMapsServer Elasticsearch EnterpriseSearch Kibana Logstash", phases: meanings{"unknown": isProgressing}},
+	{group: "flink.apache.org", kinds: "FlinkDeployment FlinkSessionJob", fields: "status.lifecycleState status.jobManagerDeploymentStatus status.jobStatus.state"},
 	{group: "game.kruise.io", kinds: "GameServer", absent: isUnknown},
 	{group: "grafana.integreatly.org", kinds: "GrafanaAlertRuleGroup GrafanaContactPoint GrafanaDashboard GrafanaDatasource GrafanaFolder GrafanaLibraryPanel GrafanaNotificationPolicy", fields: "status.NoMatchingInstances status.lastResync", phases: meanings{
 		"true": isDegraded, "false": saysNothing, other: isHealthy,

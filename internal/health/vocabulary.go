@@ -66,14 +66,16 @@ func init() {
 		good: `ready running active available healthy succeeded success successful complete completed finished done bound
 			deployed created provisioned exists existing initialized initialised installed established green valid ok online
 			up compliant accepted synced synchronized applied promoted latest attached reconciled operational live normal
-			registered connected enabled discoverable adopted advertised configured published loaded passed`,
+			registered connected enabled discoverable adopted advertised configured published loaded passed
+			provided updated stable stored bootstrapped serving working listening verified resolved allocated issued signed`,
 		moving: `pending waiting progress progressing scheduling init queued submitted yellow yet requested unscheduled retry
 			rerun partial partially planned`,
 		resting: `paused suspended stopped hibernated hibernating disabled halted inactive shutdown pausing`,
 		bad: `fail failed failing fails failure failures error errors errored err invalid degraded unhealthy rejected denied
 			forbidden unreachable unavailable timeout timedout exceeded conflict conflicted crashed crash crashloopbackoff lost
 			aborted abort stalled red warning unable refused unauthorized mismatch broken unsupported unresolved missing
-			noncompliant incompatible blocked orphaned exhausted expired ignored`,
+			noncompliant incompatible blocked orphaned exhausted expired ignored
+			warn dead corrupt corrupted misconfigured disconnected offline deadline unschedulable evicted`,
 		unclear: `unknown inconclusive`,
 	} {
 		for word := range strings.FieldsSeq(list) {
@@ -84,6 +86,13 @@ func init() {
 
 // still are words on "ing" that tell of no movement.
 var still = map[string]bool{"using": true, "string": true, "existing": true, "during": true, "nothing": true, "thing": true, "ping": true, "ring": true, "king": true}
+
+// endings are words in the reason of a condition that is busy: its work is over, as that of Deployments with
+// NewReplicaSetAvailable.
+var endings = map[string]bool{
+	"available": true, "complete": true, "completed": true, "done": true, "finished": true, "success": true, "succeeded": true,
+	"successful": true, "successfully": true,
+}
 
 // senseOf is the sense of one word in lower case.
 func senseOf(word string) sense {
@@ -191,7 +200,7 @@ func meaningOf(kind string) meaning {
 			return part
 		}
 	case moving:
-		if all[len(all)-1] == "progress" {
+		if len(all) == 1 || all[len(all)-1] == "progress" {
 			return busy
 		}
 	}
