@@ -84,6 +84,9 @@ func (r *reading) condition(c observed) (verdict, meaning) {
 	default: // a few controllers write words of their own; these are not True
 		code, hollow = whenFalse(kind, c)
 	}
+	if code == argov1.HealthHealthy {
+		text = cmp.Or(c.message, c.reason) // that it is "Ready" says the status
+	}
 	explains := c.kind == "Progressing" && c.status == "True" && code == argov1.HealthProgressing
 	return verdict{Status: Status{code, text}, hollow: hollow, explains: explains}, kind
 }

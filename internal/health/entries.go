@@ -68,6 +68,7 @@ var special = []entry{
 	{group: "openfaas.com", kinds: "Function", conditions: meanings{"Healthy=False": isSuspended}},
 	{group: "opentelemetry.io", kinds: "OpenTelemetryCollector", rule: openTelemetryCollector},
 	{group: "operator.openshift.io", kinds: "IngressController", conditions: meanings{"DeploymentReplicasAllAvailable=False": isProgressing}},
+	{group: "operators.coreos.com", kinds: "ClusterServiceVersion", phases: meanings{"InstallReady": isProgressing, "Replacing": isProgressing}},
 	{group: "operators.coreos.com", kinds: "Subscription", rule: subscription},
 	{group: "policy.open-cluster-management.io", kinds: "Policy", rule: managedPolicy},
 	{group: "policy.open-cluster-management.io", kinds: "OperatorPolicy", only: fromConditions, conditions: meanings{

@@ -9,7 +9,7 @@ import (
 // maxTries and maxSubject bound what one pattern may cost: matching backtracks, so that its time grows with the number of ways
 // to divide the text among the repetitions.
 const (
-	maxTries   = 1 << 28
+	maxTries   = 1 << 26
 	maxSubject = 64 << 10
 )
 
