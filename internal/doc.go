@@ -14,6 +14,8 @@
 // cluster is the connection to a destination: clients for any kind, and which kinds are served there. It knows nothing of
 // applications.
 //
+// lua runs the scripts of users: each sees one object, in a state of its own, with limits on steps, text and time.
+//
 // # From Git to the target
 //
 // source turns a repository and a revision into a read-only tree of files. A tree is read straight from the object store
@@ -34,7 +36,8 @@
 // live watches a destination, only for the kinds that applications use there, and indexes the objects by key and by
 // application. A reader takes a snapshot, which no later event changes.
 //
-// health says whether an object is well, one file for a kind, and what the parts make of the whole.
+// health says whether an object is well, and what the parts make of the whole. The script of a user comes first, then the rule
+// of the kind, one file for each, and then the general reading of what controllers publish, which is a table.
 //
 // # What to do
 //

@@ -18,7 +18,7 @@ func New() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(versionCommand())
+	root.AddCommand(healthCommand(), versionCommand())
 	return root
 }
 

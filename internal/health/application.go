@@ -13,10 +13,11 @@ import (
 // Gate is the health that a wave waits for. It is that of Assess, but for a child Application, which has none there
 // (contract 4.2): a wave that holds one waits until it has been compared for what its spec says now, and until an automated
 // sync of it has ended; then its own health counts. An Application that nobody syncs by itself is not waited for any
-// further, for its parent would wait for a person.
-func Gate(obj *unstructured.Unstructured) *Status {
-	if obj.GetKind() != "Application" || obj.GroupVersionKind().Group != "argoproj.io" || obj.GetDeletionTimestamp() != nil {
-		return Assess(obj)
+// further, for its parent would wait for a person. A user's script for Applications has the say here as well.
+func (a *Assessor) Gate(obj *unstructured.Unstructured) *Status {
+	gvk := obj.GroupVersionKind()
+	if gvk.Kind != "Application" || gvk.Group != "argoproj.io" || obj.GetDeletionTimestamp() != nil || a.script(gvk.GroupKind()) != nil {
+		return a.Assess(obj)
 	}
 	app := &argov1.Application{}
 	status := Status{Status: argov1.HealthUnknown}

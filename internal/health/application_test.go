@@ -41,7 +41,7 @@ spec:
 		if err := yaml.Unmarshal([]byte(tc.app), &obj.Object); err != nil {
 			t.Fatalf("%s: %v", tc.reason, err)
 		}
-		if got := Gate(obj); got == nil || string(got.Status) != tc.want || !strings.HasPrefix(got.Message, tc.message) || (tc.message == "") != (got.Message == "") {
+		if got := new(Assessor).Gate(obj); got == nil || string(got.Status) != tc.want || !strings.HasPrefix(got.Message, tc.message) || (tc.message == "") != (got.Message == "") {
 			t.Errorf("%s: %+v, want %s %q", tc.reason, got, tc.want, tc.message)
 		}
 	}
@@ -54,7 +54,7 @@ func TestChildApplicationsHaveNoHealth(t *testing.T) {
 	if err := yaml.Unmarshal([]byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nstatus: {health: {status: Degraded}}\n"), &obj.Object); err != nil {
 		t.Fatal(err)
 	}
-	if got := Assess(obj); got != nil {
+	if got := new(Assessor).Assess(obj); got != nil {
 		t.Errorf("Assess = %+v, want no opinion", got)
 	}
 }

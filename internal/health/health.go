@@ -1,14 +1,15 @@
 // Package health answers one question: is an object well, and is the application that manages it?
 //
 // Each built-in kind has one file with one rule, a function from the object to a status. Messages are part of the
-// contract: users read them, and scripts wait for them.
+// contract: users read them, and scripts wait for them. Other kinds are read by what their controllers publish, after the
+// conventions of the Kubernetes API: vocabulary.go is the table of that reading, entries.go declares what is special about
+// kinds, and published.go which of them are known to publish a status. The scripts of users come before all of these.
 package health
 
 import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -57,33 +58,6 @@ var order = []argov1.HealthStatusCode{
 // IsWorse tells whether status is worse than current (contract 4.1). What is no known status is never worse.
 func IsWorse(current, status argov1.HealthStatusCode) bool {
 	return slices.Index(order, status) > slices.Index(order, current)
-}
-
-// Assess is the health of a live object; nil when there is no opinion about its kind, which counts as success
-// (contract 4.1, 4.2). An object that is being deleted is Progressing, unless it is a hook that is kept until its end
-// was seen. An object that cannot be judged is Unknown, with the reason as message.
-func Assess(obj *unstructured.Unstructured) *Status {
-	if obj.GetDeletionTimestamp() != nil && !slices.Contains(obj.GetFinalizers(), argov1.FinalizerHook) {
-		return &Status{argov1.HealthProgressing, "Pending deletion"}
-	}
-	return assessKind(obj)
-}
-
-func assessKind(obj *unstructured.Unstructured) *Status {
-	gvk := obj.GroupVersionKind()
-	kind, ok := builtins[gvk.GroupKind()]
-	if !ok {
-		return nil
-	}
-	if kind.versions != nil && !slices.Contains(kind.versions, gvk.Version) {
-		return &Status{argov1.HealthUnknown, fmt.Sprintf("unsupported %s GVK: %s", gvk.Kind, gvk)}
-	}
-	fields := &fields{object: obj.Object}
-	status := kind.assess(fields)
-	if fields.err != nil {
-		return &Status{argov1.HealthUnknown, fmt.Sprintf("failed to assess %s %q: %v", gvk.Kind, obj.GetName(), fields.err)}
-	}
-	return &status
 }
 
 func healthy(format string, args ...any) Status {

@@ -31,7 +31,7 @@ func run(t *testing.T, head string, tests []assessment) {
 	t.Helper()
 	for _, tc := range tests {
 		t.Run(tc.reason, func(t *testing.T) {
-			if diff := gocmp.Diff(tc.want, Assess(parse(t, head+tc.object))); diff != "" {
+			if diff := gocmp.Diff(tc.want, new(Assessor).Assess(parse(t, head+tc.object))); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -171,7 +171,7 @@ func FuzzAssess(f *testing.F) {
 			}
 			obj := &unstructured.Unstructured{Object: content}
 			obj.SetGroupVersionKind(gk.WithVersion(version))
-			status := Assess(obj)
+			status := new(Assessor).Assess(obj)
 			if status == nil || IsWorse(argov1.HealthUnknown, status.Status) || status.Status == "" {
 				t.Errorf("%s: got %+v", gk, status)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,7 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -57,6 +59,9 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
 	}
 	now := p.adapt(parsed)
+	if now.Health, err = health.New(scripts(parsed.HealthScripts), time.Now); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "the health of the objects of these kinds is Unknown", "configMap", settingsName)
+	}
 	if p.retrack != nil && now.Tracker != p.current.Tracker {
 		p.retrack(now.Tracker)
 	}
@@ -100,6 +105,14 @@ func globalProjects(entries []settings.GlobalProject) []application.GlobalProjec
 		projects[i] = application.GlobalProject(entry)
 	}
 	return projects
+}
+
+func scripts(entries []settings.HealthScript) []health.Customization {
+	list := make([]health.Customization, len(entries))
+	for i, entry := range entries {
+		list[i] = health.Customization(entry)
+	}
+	return list
 }
 
 func knownTypes(entries []settings.KnownType) []diff.KnownType {

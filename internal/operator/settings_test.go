@@ -10,9 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
@@ -95,6 +97,29 @@ func TestSettingsFollowTheConfigMap(t *testing.T) {
 	if want := (client.ObjectKey{Namespace: "control", Name: "argocd-cm"}); reader.keys[0] != want {
 		t.Errorf("read %v, want %v", reader.keys[0], want)
 	}
+}
+
+// Scripts for health are those of the ConfigMap that is in force; one that does not compile speaks for its own kind only.
+func TestHealthScripts(t *testing.T) {
+	reader := &settingsReader{cm: argocdCM("1", map[string]string{
+		"resource.customizations.health.ConfigMap": "return {status = 'Suspended', message = 'mine'}", "resource.customizations.health.Secret": "if",
+	})}
+	p := &settingsProvider{reader: reader, options: &Options{}}
+	expect := func(kind string, want *health.Status) {
+		t.Helper()
+		got, err := p.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		obj := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}}
+		if diff := cmp.Diff(want, got.Health.Assess(obj)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", kind, diff)
+		}
+	}
+	expect("ConfigMap", &health.Status{Status: "Suspended", Message: "mine"})
+	expect("Secret", &health.Status{Status: "Unknown", Message: "<string> at EOF: syntax error"})
+	reader.cm = nil
+	expect("ConfigMap", nil)
 }
 
 // An error is not the absence of settings.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -16,11 +17,25 @@ import (
 // Customizations are what argocd-cm says about kinds, in keys resource.customizations.<field>.<group>_<Kind>, and in the older
 // form, one key resource.customizations with a map from <group>/<Kind> to fields (contract 4.5).
 
+// field is a field of a customization: its name in a key of its own, and in the older form.
+type field struct{ name, legacy string }
+
 // Fields of a customization that are read here.
-const (
-	fieldIgnoreDifferences = "ignoreDifferences"
-	fieldKnownTypes        = "knownTypeFields"
+var (
+	fieldIgnoreDifferences = field{"ignoreDifferences", "ignoreDifferences"}
+	fieldKnownTypes        = field{"knownTypeFields", "knownTypeFields"}
+	fieldHealth            = field{"health", "health.lua"}
+	fieldOpenLibs          = field{"useOpenLibs", "health.lua.useOpenLibs"}
 )
+
+// HealthScript says how well objects of a kind are (contract 4.5).
+type HealthScript struct {
+	// Group and Kind are globs.
+	Group, Kind string
+	// Lua is the script; OpenLibs gives it all libraries of the standard.
+	Lua      string
+	OpenLibs bool
+}
 
 // KnownType says that a field of a kind holds a value of a built-in type, which has more than one spelling (contract 3.3).
 type KnownType struct {
@@ -39,11 +54,11 @@ type customization struct {
 }
 
 // customizations lists the values of a field, in the order of their kinds; a key of its own wins over the older form.
-func (p *parser) customizations(field string) []customization {
+func (p *parser) customizations(field field) []customization {
 	found := map[string]customization{}
 	legacy := p.legacyCustomizations()
 	for _, kind := range slices.Sorted(maps.Keys(legacy)) {
-		value, ok := legacy[kind][field]
+		value, ok := legacy[kind][field.legacy]
 		if !ok {
 			continue
 		}
@@ -57,7 +72,7 @@ func (p *parser) customizations(field string) []customization {
 		}
 		found[group+"/"+name] = customization{key: KeyCustomizations, where: kind + ": ", group: group, kind: name, text: text(value)}
 	}
-	prefix := KeyCustomizations + "." + field + "."
+	prefix := KeyCustomizations + "." + field.name + "."
 	for _, key := range slices.Sorted(maps.Keys(p.data)) {
 		suffix, ok := strings.CutPrefix(key, prefix)
 		if !ok {
@@ -105,7 +120,7 @@ func (p *parser) legacyCustomizations() map[string]map[string]json.RawMessage {
 
 // ignored reads the entries of a field that names fields. An error in it is told twice: as that of a setting, and to whoever
 // compares, because a comparison without the entry would find differences that are meant to stay.
-func (p *parser) ignored(field string) (entries argov1.IgnoreDifferences, broken error) {
+func (p *parser) ignored(field field) (entries argov1.IgnoreDifferences, broken error) {
 	p.legacyCustomizations()
 	before := len(p.errs)
 	for _, c := range p.customizations(field) {
@@ -124,6 +139,24 @@ func (p *parser) ignored(field string) (entries argov1.IgnoreDifferences, broken
 		})
 	}
 	return entries, errors.Join(append([]error{p.legacyErr}, p.errs[before:]...)...)
+}
+
+func (p *parser) healthScripts() []HealthScript {
+	open := map[[2]string]bool{}
+	for _, c := range p.customizations(fieldOpenLibs) {
+		on, err := strconv.ParseBool(strings.TrimSpace(c.text))
+		if err != nil {
+			p.reject(c.key, fmt.Errorf("%s%s", c.where, fieldOpenLibs.name), booleanRemedy)
+		}
+		open[[2]string{c.group, c.kind}] = on
+	}
+	var scripts []HealthScript
+	for _, c := range p.customizations(fieldHealth) {
+		if strings.TrimSpace(c.text) != "" {
+			scripts = append(scripts, HealthScript{Group: c.group, Kind: c.kind, Lua: c.text, OpenLibs: open[[2]string{c.group, c.kind}]})
+		}
+	}
+	return scripts
 }
 
 func (p *parser) knownTypes() []KnownType {

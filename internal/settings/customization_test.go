@@ -117,3 +117,73 @@ func TestKnownTypes(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+func TestHealthScripts(t *testing.T) {
+	tests := []struct {
+		reason string
+		data   map[string]string
+		want   []settings.HealthScript
+		errs   []string
+	}{
+		{
+			"A script has a key of its own, and so has what it may use.",
+			map[string]string{
+				"resource.customizations.health.example.com_Widget":      "return {}",
+				"resource.customizations.useOpenLibs.example.com_Widget": "true",
+				"resource.customizations.health.ConfigMap":               "return nil",
+				"resource.customizations.health.all":                     "return 1",
+				"resource.customizations.health.*.example.com_*":         "return 2",
+			},
+			[]settings.HealthScript{
+				{Group: "*.example.com", Kind: "*", Lua: "return 2"},
+				{Group: "*", Kind: "*", Lua: "return 1"},
+				{Group: "", Kind: "ConfigMap", Lua: "return nil"},
+				{Group: "example.com", Kind: "Widget", Lua: "return {}", OpenLibs: true},
+			},
+			nil,
+		},
+		{
+			"The older form has both in one entry.",
+			map[string]string{"resource.customizations": "example.com/Widget: {health.lua: 'return {}', health.lua.useOpenLibs: true}\nPod: {health.lua: 'return nil'}"},
+			[]settings.HealthScript{{Group: "", Kind: "Pod", Lua: "return nil"}, {Group: "example.com", Kind: "Widget", Lua: "return {}", OpenLibs: true}},
+			nil,
+		},
+		{
+			"A key of its own wins.",
+			map[string]string{
+				"resource.customizations":                           "example.com/Widget: {health.lua: return 1, health.lua.useOpenLibs: true}",
+				"resource.customizations.health.example.com_Widget": "return 2",
+			},
+			[]settings.HealthScript{{Group: "example.com", Kind: "Widget", Lua: "return 2", OpenLibs: true}},
+			nil,
+		},
+		{
+			"An empty script is none.",
+			map[string]string{"resource.customizations.health.Pod": " \n"},
+			nil, nil,
+		},
+		{
+			"What is neither true nor false is told.",
+			map[string]string{"resource.customizations.health.Pod": "return nil", "resource.customizations.useOpenLibs.Pod": "always"},
+			[]settings.HealthScript{{Kind: "Pod", Lua: "return nil"}},
+			[]string{`argocd-cm: resource.customizations.useOpenLibs.Pod is "always": useOpenLibs; write "true" or "false"`},
+		},
+		{
+			"So is a kind that cannot be read.",
+			map[string]string{"resource.customizations.health.a_b_C": "return nil"},
+			nil,
+			[]string{`argocd-cm: resource.customizations.health.a_b_C is "return nil": end the key in <group>_<Kind>, in <Kind> for the core group, or in all`},
+		},
+	}
+	for _, tc := range tests {
+		t.Run(tc.reason, func(t *testing.T) {
+			got, errs := settings.Parse(tc.data)
+			if diff := gocmp.Diff(tc.want, got.HealthScripts); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := gocmp.Diff(tc.errs, texts(errs)); diff != "" {
+				t.Errorf("errors: -want +got:\n%s", diff)
+			}
+		})
+	}
+}

@@ -83,6 +83,8 @@ type Settings struct {
 
 	// GlobalProjects are projects that others inherit from.
 	GlobalProjects []GlobalProject
+	// HealthScripts are those of users, in the order of their kinds. They are not compiled yet.
+	HealthScripts []HealthScript
 
 	// InClusterEnabled permits the operator's own cluster as a destination; default true.
 	InClusterEnabled bool
@@ -114,6 +116,7 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		KnownTypes:       p.knownTypes(),
 		GlobalProjects:   p.globalProjects(),
 		excludedVersion:  p.data[KeyResourceExclusions] + "\n---\n" + p.data[KeyResourceInclusions],
+		HealthScripts:    p.healthScripts(),
 	}
 	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
 	return s, p.errs

@@ -187,7 +187,7 @@ func (r *Reconciler) deletionInput(ctx context.Context, s *scope) (plan.Input, e
 	}
 	comparison := s.comparison
 	s.comparison = nil // what is being deleted is not reported as missing
-	in := plan.Input{Health: gate, Options: plan.Options{
+	in := plan.Input{Health: s.gate, Options: plan.Options{
 		StartedAt: s.app.DeletionTimestamp.Time, Namespace: s.app.Spec.Destination.Namespace, Revision: s.firstRevision(),
 	}}
 	for _, row := range comparison.Rows {

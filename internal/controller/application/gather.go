@@ -13,7 +13,6 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/diff"
-	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/plan"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
@@ -25,7 +24,7 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope) (plan.Input, error
 	op := effective(state)
 	in := plan.Input{
 		Options: s.planOptions(op),
-		Results: state.SyncResult.Resources, Phase: state.Phase, Message: state.Message, Health: gate,
+		Results: state.SyncResult.Resources, Phase: state.Phase, Message: state.Message, Health: s.gate,
 	}
 	for _, row := range s.comparison.Rows {
 		object := plan.Object{Target: row.Target, Live: row.Live, Modified: row.Modified, SelfReferenced: row.SelfReferenced}
@@ -79,8 +78,8 @@ func forced(strategy *argov1.SyncStrategy) bool {
 }
 
 // gate is the health that a wave waits for.
-func gate(obj *unstructured.Unstructured) (argov1.HealthStatusCode, string, bool) {
-	status := health.Gate(obj)
+func (s *scope) gate(obj *unstructured.Unstructured) (argov1.HealthStatusCode, string, bool) {
+	status := s.settings.Health.Gate(obj)
 	if status == nil {
 		return "", "", false
 	}

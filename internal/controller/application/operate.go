@@ -12,7 +12,6 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
-	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/plan"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/resource"
@@ -240,7 +239,7 @@ func (s *scope) explain(step plan.Step) {
 	obj := step.Waiting[0]
 	detail := plan.Holders(obj)
 	if obj.GetDeletionTimestamp() == nil {
-		if status := health.Gate(obj); status != nil {
+		if status := s.settings.Health.Gate(obj); status != nil {
 			detail = status.Message
 		}
 	}

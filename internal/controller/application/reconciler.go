@@ -20,6 +20,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
 	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
@@ -51,6 +52,8 @@ type Settings struct {
 	// not (contract 3.4).
 	Ignore diff.Ignore
 	Status diff.StatusScope
+	// Health judges objects, by the users' scripts first; nil knows no scripts.
+	Health *health.Assessor
 	// GlobalProjects are projects that others inherit from (contract 5.1).
 	GlobalProjects []GlobalProject
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).

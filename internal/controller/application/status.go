@@ -177,7 +177,7 @@ func (s *scope) showRows(rows []refresh.Row) {
 		if row.Hook && row.Live == nil {
 			continue
 		}
-		assessed := assessRow(row)
+		assessed := s.assess(row)
 		status.Resources = append(status.Resources, s.resourceStatus(row, assessed))
 		healthRows = append(healthRows, s.healthRow(row, assessed))
 	}
@@ -186,12 +186,12 @@ func (s *scope) showRows(rows []refresh.Row) {
 	status.Summary = summarize(rows)
 }
 
-func assessRow(row refresh.Row) *health.Status {
+func (s *scope) assess(row refresh.Row) *health.Status {
 	if row.Hook || row.Skipped {
 		return nil
 	}
 	if row.Live != nil {
-		return health.Assess(row.Live)
+		return s.settings.Health.Assess(row.Live)
 	}
 	return &health.Status{Status: argov1.HealthMissing}
 }
