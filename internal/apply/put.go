@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/dynamic"
@@ -37,7 +38,7 @@ func (c call) apply(ctx context.Context, client dynamic.ResourceInterface, task 
 		return "", err
 	}
 	if task.Key.Kind == "CustomResourceDefinition" && task.Key.Group == "apiextensions.k8s.io" {
-		after = established(ctx, client, after)
+		after = c.established(ctx, client, after)
 	}
 	c.observer.Put(after)
 	return message, nil
@@ -194,22 +195,41 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// established gives an applied definition as soon as its kind is served, or as it stands when that takes too long.
-func established(ctx context.Context, client dynamic.ResourceInterface, crd *unstructured.Unstructured) *unstructured.Unstructured {
+// established gives an applied definition as soon as its kind is served and can be found, or as it stands when that takes too
+// long: what the API server says of its kinds follows a little after the condition.
+func (c call) established(ctx context.Context, client dynamic.ResourceInterface, crd *unstructured.Unstructured) *unstructured.Unstructured {
 	ctx, cancel := context.WithTimeout(ctx, establishTimeout)
 	defer cancel()
 	_ = poll(ctx, func() (bool, error) {
 		if isEstablished(crd) {
-			return true, nil
+			return c.findsKinds(crd), nil
 		}
 		now, err := client.Get(ctx, crd.GetName(), metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}
 		crd = now
-		return isEstablished(crd), nil
+		return isEstablished(crd) && c.findsKinds(crd), nil
 	})
 	return crd
+}
+
+// findsKinds tells whether the kind of a definition is known in all versions that are served.
+func (c call) findsKinds(crd *unstructured.Unstructured) bool {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	for _, version := range versions {
+		fields, _ := version.(map[string]any)
+		name, _ := fields["name"].(string)
+		if served, _ := fields["served"].(bool); !served {
+			continue
+		}
+		if _, err := c.conn.Mapping(schema.GroupVersionKind{Group: group, Version: name, Kind: kind}); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func isEstablished(crd *unstructured.Unstructured) bool {

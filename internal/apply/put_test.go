@@ -290,7 +290,8 @@ spec:
 
 var _ = Describe("A CustomResourceDefinition", func() {
 	It("is waited for, so that its objects can follow in the next group", func(ctx SpecContext) {
-		for _, kind := range []string{"Widget", "Gadget", "Gizmo"} {
+		// Often enough to meet the moment in which a kind is established and not found yet.
+		for _, kind := range []string{"Widget", "Gadget", "Gizmo", "Cog", "Lever", "Pulley", "Spring", "Gear", "Crank", "Axle"} {
 			custom := parse("{apiVersion: example.com/v1, kind: " + kind + ", metadata: {name: x, namespace: default}, spec: {a: 1}}")
 			Expect(do(ctx, &seen{}, plan.Apply, taskFor(ctx, custom)).Err).To(HaveOccurred(), "nobody knows the kind yet")
 			observer := &seen{}
