@@ -3,6 +3,7 @@ package application
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -67,13 +68,8 @@ func TestFit(t *testing.T) {
 	whole := length(t, large(n))
 	all := map[string]int{"synced": n, "ill": n, "missing": n, "pruned": n, "hook": n, "done": n, "ran": n, "failed": n}
 	but := func(change map[string]int) map[string]int {
-		left := map[string]int{}
-		for sort, count := range all {
-			left[sort] = count
-		}
-		for sort, count := range change {
-			left[sort] = count
-		}
+		left := maps.Clone(all)
+		maps.Copy(left, change)
 		return left
 	}
 	for _, tc := range []struct {
