@@ -74,6 +74,18 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
+// TestMessages holds the messages of kinds that Argo CD's own users see, beside the status, against their vectors.
+func TestMessages(t *testing.T) {
+	for _, folder := range []string{"bitnami.com/SealedSecret", "argoproj.io/ApplicationSet"} {
+		for _, v := range vectors(t, folder) {
+			got := custom(v.object, entryFor(v.object.GroupVersionKind()))
+			if got == nil || got.Status != *v.Status || got.Message != *v.Message {
+				t.Errorf("%s %s: got %+v, want %s %q", folder, v.Input, got, *v.Status, *v.Message)
+			}
+		}
+	}
+}
+
 // customResources are the vectors of all kinds but the built-in ones, by group. Some are recorded under another kind than that
 // of their object.
 func customResources(t *testing.T) map[string][]vector {

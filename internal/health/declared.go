@@ -33,6 +33,8 @@ type entry struct {
 	version string
 	// absent is the health without a status, or without anything in it that can be read; default Progressing.
 	absent argov1.HealthStatusCode
+	// waiting is the message of an object without a status, where users know one.
+	waiting string
 	// only restricts what is read; 0 means everything.
 	only source
 	// fields tell the phase, with dots, in place of the usual ones. phases are phases with a meaning of their own.

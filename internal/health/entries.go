@@ -19,7 +19,7 @@ var special = []entry{
 	{group: "*.cnrm.cloud.google.com", conditions: meanings{"Ready=False(DependencyNotReady)": isSuspended}},
 	{group: "apps.kruise.io", kinds: "AdvancedCronJob", rule: advancedCronJob},
 	{group: "apps.kruise.io", kinds: "CloneSet DaemonSet StatefulSet", only: fromCounts, short: isDegraded},
-	{group: "argoproj.io", kinds: "ApplicationSet", only: fromConditions, conditions: meanings{
+	{group: "argoproj.io", kinds: "ApplicationSet", waiting: "Waiting for the status to be reported", only: fromConditions, conditions: meanings{
 		"ErrorOccurred=True": isDegraded, "ResourcesUpToDate=False": isDegraded, "RolloutProgressing=True": isProgressing,
 		"ResourcesUpToDate=True": isHealthy, "ParametersGenerated=True": saysNothing, "ParametersGenerated=False": saysNothing,
 	}}, // contract 4.3
@@ -29,6 +29,7 @@ var special = []entry{
 	{group: "beat.k8s.elastic.co", kinds: "Beat", absent: isUnknown, fields: "status.health", phases: meanings{
 		"green": isHealthy, "yellow": isProgressing, "red": isDegraded, other: isUnknown,
 	}},
+	{group: "bitnami.com", kinds: "SealedSecret", waiting: "Waiting for Sealed Secret to be decrypted"},
 	{group: "cassandra.rook.io", kinds: "Cluster", rule: cassandraCluster},
 	{group: "ceph.rook.io", kinds: "CephCluster", fields: "status.phase status.state status.ceph.health"},
 	{group: "cluster.x-k8s.io", kinds: "MachineHealthCheck", rule: machineHealthCheck},

@@ -16,7 +16,6 @@ var published = []entry{
 
 	// delivery
 	{group: "argoproj.io", kinds: "AnalysisRun ClusterAnalysisRun EventBus EventSource Experiment Rollout Sensor"},
-	{group: "bitnami.com", kinds: "SealedSecret"},
 	{group: "flagger.app", kinds: "Canary"},
 	{group: "*.toolkit.fluxcd.io", kinds: "Bucket GitRepository HelmChart HelmRelease HelmRepository ImagePolicy ImageRepository ImageUpdateAutomation Kustomization OCIRepository Receiver ExternalArtifact"},
 	{group: "fluxcd.controlplane.io", kinds: "FluxInstance ResourceSet ResourceSetInputProvider"},

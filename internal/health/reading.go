@@ -95,7 +95,7 @@ func (r *reading) unpublished(object map[string]any) *Status {
 	}
 	status := Status{cmp.Or(r.entry.absent, argov1.HealthProgressing), ""}
 	if status.Status != argov1.HealthHealthy {
-		status.Message = "Waiting for the status of " + kindOf(object)
+		status.Message = cmp.Or(r.entry.waiting, "Waiting for the status of "+kindOf(object))
 	}
 	return &status
 }
