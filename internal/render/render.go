@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,8 +22,31 @@ type Request struct {
 	Source argov1.ApplicationSource
 	// Tree is the repository at the revision, from its root.
 	Tree fs.FS
+	// Instance is the application that the source is rendered for.
+	Instance Instance
 	// Environment is what options that take variables may use; nil has none.
 	Environment Environment
+	// References are the sources that value files may come from, by the name that stands behind the dollar sign; nil for an
+	// application of a single source, where a dollar sign is one of a variable (contract 1.4).
+	References map[string]Reference
+	// Cluster is asked for the versions of the destination; nil for one that nothing is known of.
+	Cluster func(ctx context.Context) (Cluster, error)
+}
+
+// Reference is a source that another one takes files from.
+type Reference struct {
+	// Chart is the chart of the source, if it is one of a repository of charts: that has no files to refer to.
+	Chart string
+	// Tree is the repository at the source's revision, from its root.
+	Tree fs.FS
+}
+
+// Cluster is what is known of the destination.
+type Cluster struct {
+	// KubeVersion is the version of Kubernetes, with or without a leading "v".
+	KubeVersion string
+	// APIVersions are the served group versions and their kinds: "apps/v1", "apps/v1/Deployment".
+	APIVersions []string
 }
 
 // Renderer renders sources of one type.
@@ -37,13 +62,16 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	if err := checkPath(req); err != nil {
 		return nil, "", err
 	}
+	if err := checkReferences(req); err != nil {
+		return nil, "", err
+	}
 	sourceType, err := Detect(req.Source, req.Tree)
 	if err != nil {
 		return nil, "", fmt.Errorf("error getting app source type: %w", err) // as recorded
 	}
 	renderer := d[sourceType]
 	if renderer == nil {
-		return nil, sourceType, fmt.Errorf("%s: sources of type %s are not rendered by this version: use Kustomize, or a directory of plain YAML or JSON",
+		return nil, sourceType, fmt.Errorf("%s: sources of type %s are not rendered by this version: use Helm, Kustomize, Jsonnet, or a directory of plain YAML or JSON",
 			Root(req.Source), sourceType)
 	}
 	objects, err := renderer.Render(ctx, req)
@@ -71,6 +99,36 @@ func checkPath(req Request) error {
 		return fmt.Errorf("%s: %w", req.Source.Path, err)
 	case !info.IsDir():
 		return fmt.Errorf("%s: app path is not a directory", req.Source.Path)
+	}
+	return nil
+}
+
+// checkReferences refuses values from a source that is not there, in the recorded words (contract 1.4).
+func checkReferences(req Request) error {
+	if req.References == nil || req.Source.Helm == nil {
+		return nil
+	}
+	files := slices.Clone(req.Source.Helm.ValueFiles)
+	for _, parameter := range req.Source.Helm.FileParameters {
+		files = append(files, parameter.Path)
+	}
+	for _, file := range files {
+		name, isReference := strings.CutPrefix(file, "$")
+		if !isReference {
+			continue
+		}
+		name, _, _ = strings.Cut(name, "/")
+		found, known := req.References[name]
+		switch {
+		case known && found.Chart != "":
+			return errors.New("source has a 'chart' field defined, but Helm charts are not yet not supported for 'ref' sources")
+		case known:
+		case len(req.References) == 0:
+			return fmt.Errorf("source referenced %q, but no source has a 'ref' field defined", "$"+name)
+		default:
+			return fmt.Errorf("source referenced %q, which is not one of the available sources ($%s)", "$"+name,
+				strings.Join(slices.Sorted(maps.Keys(req.References)), ", $"))
+		}
 	}
 	return nil
 }

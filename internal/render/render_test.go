@@ -131,7 +131,7 @@ func TestDispatcherRender(t *testing.T) {
 			"",
 			"error getting app source type: multiple application sources defined: Kustomize,Helm",
 		},
-		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use Kustomize, or a directory of plain YAML or JSON"},
+		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use Helm, Kustomize, Jsonnet, or a directory of plain YAML or JSON"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			objects, _, err := render.Dispatcher{argov1.SourceTypeDirectory: fake{}}.Render(t.Context(), render.Request{Source: tc.source, Tree: in})
