@@ -76,8 +76,15 @@ func clean(err error) error {
 	if location.MatchString(text) {
 		text = strings.ReplaceAll(location.ReplaceAllString(text, "template: $1: $2 "), "\ntemplate: ", " template: ")
 	}
-	return &cleanError{text: strings.TrimSpace(text), err: err}
+	text = strings.TrimSpace(text)
+	if half := longestError / 2; len(text) > longestError { // templates may call each other a thousand times
+		text = strings.ToValidUTF8(text[:half]+" ... "+text[len(text)-half:], "")
+	}
+	return &cleanError{text: text, err: err}
 }
+
+// longestError is how long an error of the library may be, in bytes; of a longer one the middle is left out.
+const longestError = 4 << 10
 
 // cleanError is an error whose text is another one.
 type cleanError struct {
