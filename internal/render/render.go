@@ -31,6 +31,20 @@ type Request struct {
 	References map[string]Reference
 	// Cluster is asked for the versions of the destination; nil for one that nothing is known of.
 	Cluster func(ctx context.Context) (Cluster, error)
+	// Settings are those of the installation.
+	Settings Settings
+}
+
+// Settings are what argocd-cm says about rendering (contract 5.1). The zero value has the defaults.
+type Settings struct {
+	// WithoutKustomize, WithoutHelm and WithoutJsonnet turn a tool off: its sources are then folders of plain manifests, and
+	// its files are left out.
+	WithoutKustomize, WithoutHelm, WithoutJsonnet bool
+}
+
+// without tells whether a type is turned off.
+func (s Settings) without(sourceType argov1.ApplicationSourceType) bool {
+	return (sourceType == argov1.SourceTypeKustomize && s.WithoutKustomize) || (sourceType == argov1.SourceTypeHelm && s.WithoutHelm)
 }
 
 // Reference is a source that another one takes files from.
@@ -65,9 +79,16 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	if err := checkReferences(req); err != nil {
 		return nil, "", err
 	}
-	sourceType, err := Detect(req.Source, req.Tree)
+	var err error
+	if req.Source, err = override(req); err != nil {
+		return nil, "", fmt.Errorf("error getting app source type: %w", err)
+	}
+	sourceType, err := Detect(req.Source, req.Tree, req.Settings)
 	if err != nil {
 		return nil, "", fmt.Errorf("error getting app source type: %w", err) // as recorded
+	}
+	if sourceType == argov1.SourceTypePlugin {
+		return nil, sourceType, errors.New(PluginProblem)
 	}
 	renderer := d[sourceType]
 	if renderer == nil {
@@ -77,6 +98,9 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	objects, err := renderer.Render(ctx, req)
 	return objects, sourceType, err
 }
+
+// PluginProblem says of a source with a plugin what is supported.
+const PluginProblem = "config management plugins are not run by this version; Helm, Kustomize, Jsonnet and folders of YAML and JSON are"
 
 // Root is the path of a source inside its tree, in the form that io/fs wants.
 func Root(source argov1.ApplicationSource) string {
@@ -133,13 +157,18 @@ func checkReferences(req Request) error {
 	return nil
 }
 
-// Detect is the type of a source: what its spec says, else what its files say (contract 1.2).
-func Detect(source argov1.ApplicationSource, tree fs.FS) (argov1.ApplicationSourceType, error) {
+// Detect is the type of a source: what its spec says, else what its files say. A type that is turned off is none, and leaves
+// a folder of plain manifests (contract 1.2).
+func Detect(source argov1.ApplicationSource, tree fs.FS, settings Settings) (argov1.ApplicationSourceType, error) {
 	explicit := explicitTypes(source)
 	switch len(explicit) {
 	case 0:
 	case 1:
-		return argov1.ApplicationSourceType(explicit[0]), nil
+		sourceType := argov1.ApplicationSourceType(explicit[0])
+		if settings.without(sourceType) {
+			sourceType = argov1.SourceTypeDirectory
+		}
+		return sourceType, nil
 	default:
 		return "", fmt.Errorf("multiple application sources defined: %s", strings.Join(explicit, ",")) // as recorded
 	}
@@ -151,9 +180,9 @@ func Detect(source argov1.ApplicationSource, tree fs.FS) (argov1.ApplicationSour
 	for _, entry := range entries {
 		switch {
 		case entry.IsDir():
-		case entry.Name() == "Chart.yaml":
+		case entry.Name() == "Chart.yaml" && !settings.WithoutHelm:
 			return argov1.SourceTypeHelm, nil
-		case IsKustomization(entry.Name()):
+		case IsKustomization(entry.Name()) && !settings.WithoutKustomize:
 			sourceType = argov1.SourceTypeKustomize
 		}
 	}

@@ -35,7 +35,7 @@ func (r *Repositories) Render(ctx context.Context, req Request, index int, revis
 	instance := render.Instance{Name: req.Scope.Instance, Namespace: req.Scope.DestinationNamespace, Project: req.Project}
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
-		References: r.references(ctx, req, revisions), Cluster: req.Cluster,
+		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering,
 	})
 }
 

@@ -71,6 +71,8 @@ type Request struct {
 	// Cluster is asked for the versions that charts may want to know of the destination; only when something is rendered that
 	// looks at them.
 	Cluster func(ctx context.Context) (render.Cluster, error)
+	// Rendering is what the settings say about it.
+	Rendering render.Settings
 	// Force asks the repositories although an answer is remembered (refresh level 3).
 	Force bool
 	Scope Scope

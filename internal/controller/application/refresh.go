@@ -168,6 +168,7 @@ func (r *Reconciler) relocate(s *scope) error {
 func (r *Reconciler) specRequest(s *scope) target.Request {
 	return target.Request{
 		Sources: s.app.Spec.GetSources(), Multiple: s.app.Spec.HasMultipleSources(), Project: s.app.Spec.GetProject(), Cluster: r.versions,
+		Rendering: s.settings.Rendering,
 		Scope: target.Scope{
 			Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
 			Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced, Status: s.settings.Status,
@@ -231,7 +232,7 @@ func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known 
 // version of the settings that they came with.
 func requestKey(req target.Request, exclusions string) (string, error) {
 	data, err := json.Marshal([]any{
-		req.Sources, req.Manifests, req.Project, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status, exclusions,
+		req.Sources, req.Manifests, req.Project, req.Rendering, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status, exclusions,
 	})
 	if err != nil {
 		return "", fmt.Errorf("the sources of the application: %w", err)

@@ -87,6 +87,9 @@ func (r *Renderer) read(ctx context.Context, req render.Request, name string, le
 		return nil, 0, nil
 	}
 	if path.Ext(name) == ".jsonnet" {
+		if req.Settings.WithoutJsonnet {
+			return nil, 0, nil
+		}
 		if r.options.Jsonnet == nil {
 			return nil, 0, &manifest.Error{File: full, Problem: "Jsonnet is not rendered here: commit the generated manifests, or exclude the file"}
 		}
