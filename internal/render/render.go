@@ -31,6 +31,8 @@ type Request struct {
 	References map[string]Reference
 	// Cluster is asked for the versions of the destination; nil for one that nothing is known of.
 	Cluster func(ctx context.Context) (Cluster, error)
+	// Remote gets charts and files from elsewhere; nil gets nothing.
+	Remote Remote
 	// Settings are those of the installation.
 	Settings Settings
 }
@@ -40,6 +42,8 @@ type Settings struct {
 	// WithoutKustomize, WithoutHelm and WithoutJsonnet turn a tool off: its sources are then folders of plain manifests, and
 	// its files are left out.
 	WithoutKustomize, WithoutHelm, WithoutJsonnet bool
+	// ValueFileSchemes are the schemes of URLs that value files may come from; nil means https and http.
+	ValueFileSchemes []string
 }
 
 // without tells whether a type is turned off.

@@ -16,6 +16,8 @@ import (
 type Repositories struct {
 	Fetcher  source.Fetcher
 	Renderer render.Dispatcher
+	// Remote gets charts and files that sources name elsewhere; nil gets nothing.
+	Remote render.Remote
 }
 
 // Resolve asks the repository what the target revision of a source is.
@@ -35,7 +37,7 @@ func (r *Repositories) Render(ctx context.Context, req Request, index int, revis
 	instance := render.Instance{Name: req.Scope.Instance, Namespace: req.Scope.DestinationNamespace, Project: req.Project}
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
-		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering,
+		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.Remote,
 	})
 }
 

@@ -139,7 +139,7 @@ func (w *folder) walk(dir string) error {
 func trimMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
 // addDependencies adds the charts that Chart.yaml asks for and that are not in the charts folder, as "helm dependency build"
-// would: those of folders of the same repository.
+// would.
 func (rel *release) addDependencies(ctx context.Context, loaded *chart.Chart, left *budget) error {
 	present := map[string]bool{}
 	for _, dependency := range loaded.Dependencies() {
@@ -149,7 +149,7 @@ func (rel *release) addDependencies(ctx context.Context, loaded *chart.Chart, le
 		if wanted == nil || present[wanted.Name] {
 			continue
 		}
-		found, err := rel.dependency(ctx, wanted, left)
+		found, err := rel.dependency(ctx, wanted, loaded.Lock, left)
 		if err != nil {
 			return fmt.Errorf("An error occurred while checking for chart dependencies. You may need to run `helm dependency build` "+ //nolint:staticcheck // as recorded
 				"to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: %s: %w", wanted.Name, err)

@@ -55,7 +55,7 @@ func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructu
 		return nil, err
 	}
 	left := &budget{bytes: r.options.MaxBytes, files: r.options.MaxFiles}
-	values, err := resolveValues(req, rel.options, left)
+	values, err := resolveValues(ctx, req, rel.options, left)
 	if err != nil {
 		return nil, err
 	}

@@ -90,11 +90,11 @@ func TestErrors(t *testing.T) {
 		{"templates that call each other without an end", cm(`{{ define "x" }}{{ include "x" . }}{{ end }}{{ include "x" . }}`), nil, " ... "},
 		{"a template that makes no YAML", cm("a: b: c"), nil, "Error: YAML parse error on chart/templates/cm.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context\n\nUse --debug"},
 		{"a template that makes no object", cm("just: values"), nil, "chart/templates/cm.yaml: the template makes something without apiVersion and kind"},
-		{"a dependency that is missing", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: redis, version: 1.x, repository: 'https://example.com'}]\n"}, nil, "missing in charts/ directory: redis: charts of repositories are not fetched by this version: commit redis 1.x to charts/"},
+		{"a dependency that is missing", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: redis, version: 1.x, repository: 'https://u:hunter2@example.com'}]\n"}, nil, "missing in charts/ directory: redis: https://example.com: charts of repositories are not fetched by this version: commit redis 1.x to charts/"},
 		{"a dependency from nowhere", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: redis, version: 1.x}]\n"}, nil, "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: redis"},
-		{"a dependency outside", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: x, version: 1.x, repository: 'file://../../x'}]\n"}, nil, "file://../../x leads out of the repository"},
-		{"a dependency of the machine", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: x, version: 1.x, repository: 'file:///etc'}]\n"}, nil, "file:///etc leads out of the repository"},
-		{"a dependency in another version", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: sub, version: 2.x, repository: 'file://../sub'}]\n", "sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n"}, nil, "file://../sub: the chart there has another version"},
+		{"a dependency outside", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: x, version: 1.x, repository: 'file://../../x'}]\n"}, nil, "file://../../x: it leads out of the repository"},
+		{"a dependency of the machine", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: x, version: 1.x, repository: 'file:///etc'}]\n"}, nil, "file:///etc: it leads out of the repository"},
+		{"a dependency in another version", files{"app/Chart.yaml": chartYAML + "dependencies: [{name: sub, version: 2.x, repository: 'file://../sub'}]\n", "sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n"}, nil, "file://../sub: the chart there has another name or version"},
 		{"folders in a circle", with(values, files{"app/templates/l": "-> ../templates"}), nil, "folders are nested deeper than 100 levels"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {

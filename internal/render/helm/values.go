@@ -2,6 +2,7 @@ package helm
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,11 @@ type values struct {
 	inline         []byte // YAML; nil for none
 	parameters     []parameter
 	fileParameters []fileParameter
-	left           *budget
+
+	ctx    context.Context
+	left   *budget
+	remote render.Remote
+	pass   render.RemoteOptions
 }
 
 type parameter struct {
@@ -43,18 +48,24 @@ type fileParameter struct {
 	file valueFile
 }
 
-// valueFile is a file of a tree, or a pattern for files.
+// valueFile is a file of a tree, a pattern for files, or a file from elsewhere.
 type valueFile struct {
 	tree    fs.FS
 	name    string
 	pattern string // empty for a file
+	url     string // empty for a file of a tree
 }
 
-func (f valueFile) display() string { return display(f.name) }
+func (f valueFile) display() string {
+	if f.url != "" {
+		return sanitize(f.url)
+	}
+	return display(f.name)
+}
 
 // resolveValues finds the files of a source's values. Those that are missing stay in the list unless they may be.
-func resolveValues(req render.Request, options *argov1.ApplicationSourceHelm, left *budget) (*values, error) {
-	v := &values{left: left}
+func resolveValues(ctx context.Context, req render.Request, options *argov1.ApplicationSourceHelm, left *budget) (*values, error) {
+	v := &values{ctx: ctx, left: left, remote: req.Remote, pass: render.RemoteOptions{PassCredentials: options.PassCredentials}}
 	resolver := resolver{req: req, left: left}
 	var err error
 	if v.files, err = resolver.list(options.ValueFiles, options.IgnoreMissingValueFiles); err != nil {
@@ -141,6 +152,13 @@ func (v *values) merge() (map[string]any, error) {
 
 // read reads a file of values, with the texts of the command.
 func (v *values) read(file valueFile) ([]byte, error) {
+	if file.url != "" {
+		data, err := v.remote.File(v.ctx, file.url, v.pass)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.display(), err)
+		}
+		return data, v.left.take(file.display(), int64(len(data)))
+	}
 	data, err := v.left.read(file.tree, file.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", file.display(), errMissing)
@@ -215,7 +233,7 @@ func (r resolver) list(entries []string, ignoreMissing bool) ([]valueFile, error
 				continue
 			}
 			found[k] = true
-			if ignoreMissing {
+			if ignoreMissing && file.url == "" {
 				if _, err := fs.Stat(file.tree, file.name); errors.Is(err, fs.ErrNotExist) {
 					continue
 				}
@@ -241,7 +259,7 @@ func (r resolver) file(entry string) (valueFile, error) {
 	}
 	name = r.req.Environment.Substitute(name)
 	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
-		return valueFile{}, remoteError(u)
+		return valueFile{url: name, name: name}, r.checkURL(u)
 	}
 	if path.IsAbs(name) {
 		root = "."
@@ -268,12 +286,19 @@ func reference(req render.Request, entry string) string {
 	return ref
 }
 
-// remoteError says why a URL is not read; it does not show it, since it may hold a password.
-func remoteError(u *url.URL) error {
-	if u.Scheme != "http" && u.Scheme != "https" {
+// checkURL says whether a URL is read; an error does not show it, since it may hold a password.
+func (r resolver) checkURL(u *url.URL) error {
+	schemes := r.req.Settings.ValueFileSchemes
+	if schemes == nil {
+		schemes = []string{"https", "http"}
+	}
+	if !slices.Contains(schemes, u.Scheme) {
 		return fmt.Errorf("error resolving value file path: the URL scheme '%s' is not allowed", u.Scheme)
 	}
-	return fmt.Errorf("error resolving value file path: values from %s are not fetched by this version: copy them into a repository, and name it as a source with a ref", u.Host)
+	if r.req.Remote == nil {
+		return fmt.Errorf("error resolving value file path: values from %s are not fetched by this version: copy them into a repository, and name it as a source with a ref", u.Host)
+	}
+	return nil
 }
 
 // expand finds the files of a pattern. It does not follow links to folders.

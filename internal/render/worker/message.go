@@ -21,7 +21,9 @@ type job struct {
 	References  []string // names; their trees are those behind the source's own, in this order
 	Multiple    bool     // whether there can be references
 	Cluster     bool     // whether the cluster can be asked for its versions
-	Preload     bool     // whether a part of the tree is sent along
+	Remote      bool     // whether charts and files can be had from elsewhere
+	Settings    render.Settings
+	Preload     bool // whether a part of the tree is sent along
 }
 
 // question is what a process asks while it works.
@@ -29,6 +31,8 @@ type question struct {
 	Operation operation
 	Tree      int // 0 is the source's, the others are references
 	Name      string
+	Chart     *render.ChartReference `json:",omitempty"`
+	Remote    render.RemoteOptions
 }
 
 type operation string
@@ -40,6 +44,8 @@ const (
 	opReadDir  operation = "readdir"
 	opReadFile operation = "readfile"
 	opCluster  operation = "cluster"
+	opChart    operation = "chart"
+	opFile     operation = "file"
 )
 
 // answer has one field for each operation that is answered in JSON.

@@ -176,6 +176,43 @@ func TestErrorsOfTheOperatorComeBack(t *testing.T) {
 	}
 }
 
+// elsewhere has one file and no chart.
+type elsewhere struct{}
+
+func (elsewhere) Chart(_ context.Context, r render.ChartReference) ([]byte, error) {
+	return nil, fmt.Errorf("%s %s %s %v: %w", r.Repository, r.Name, r.Version, r.PassCredentials, errBroken)
+}
+
+func (elsewhere) File(_ context.Context, url string, _ render.RemoteOptions) ([]byte, error) {
+	return []byte("r: " + strings.TrimPrefix(url, "s3://")), nil
+}
+
+func TestTheOperatorFetches(t *testing.T) {
+	pool := newPool(t, worker.Options{})
+	req := request(chart(configMap))
+	req.Remote, req.Settings.ValueFileSchemes = elsewhere{}, []string{"s3"}
+	req.Source.Helm.ValueFiles = []string{"s3://fetched"}
+	objects, err := pool.Renderer(argov1.SourceTypeHelm).Render(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := ""
+	for _, object := range objects {
+		if ref, ok, _ := unstructured.NestedString(object.Object, "data", "ref"); ok {
+			found = ref
+		}
+	}
+	if found != "fetched" {
+		t.Errorf("the values of a URL: %q", found)
+	}
+	tree := chart(configMap)
+	tree["app/Chart.yaml"].Data = append(tree["app/Chart.yaml"].Data, "dependencies: [{name: redis, version: 1.x, repository: oci://r}]"...)
+	req.Tree, req.Source.Helm.PassCredentials = tree, true
+	if _, err := pool.Renderer(argov1.SourceTypeHelm).Render(t.Context(), req); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "oci://r redis 1.x true") {
+		t.Errorf("a chart: %v", err)
+	}
+}
+
 // TestTemplatesThatNeverEnd also checks that the pool goes on afterwards.
 func TestTemplatesThatNeverEnd(t *testing.T) {
 	pool := newPool(t, worker.Options{Timeout: time.Second, Processes: 1})

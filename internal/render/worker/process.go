@@ -170,7 +170,7 @@ func (s *served) answer(ctx context.Context, p *pipe, payload []byte) error {
 	case err != nil:
 		s.failures = append(s.failures, err)
 		return p.sendJSON(kindFailure, failure{Text: err.Error(), Missing: errors.Is(err, fs.ErrNotExist), Number: len(s.failures)})
-	case q.Operation == opReadFile:
+	case q.Operation == opReadFile, q.Operation == opChart, q.Operation == opFile:
 		return p.send(kindData, data)
 	default:
 		return p.sendJSON(kindAnswer, a)
@@ -178,13 +178,22 @@ func (s *served) answer(ctx context.Context, p *pipe, payload []byte) error {
 }
 
 func (s *served) find(ctx context.Context, q question) (a answer, data []byte, err error) {
-	if q.Operation == opCluster {
-		if s.req.Cluster == nil {
-			return a, nil, errProtocol
-		}
+	switch {
+	case q.Operation == opCluster && s.req.Cluster != nil:
 		cluster, err := s.req.Cluster(ctx)
 		return answer{Cluster: &cluster}, nil, err
+	case q.Operation == opChart && s.req.Remote != nil && q.Chart != nil:
+		data, err = s.req.Remote.Chart(ctx, *q.Chart)
+		return a, data, err
+	case q.Operation == opFile && s.req.Remote != nil:
+		data, err = s.req.Remote.File(ctx, q.Name, q.Remote)
+		return a, data, err
 	}
+	return s.read(q)
+}
+
+// read reads of a tree.
+func (s *served) read(q question) (a answer, data []byte, err error) {
 	tree := s.req.Tree
 	if q.Tree != 0 {
 		if q.Tree < 0 || q.Tree > len(s.references) {

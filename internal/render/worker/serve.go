@@ -151,8 +151,12 @@ func (s *server) render(ctx context.Context, j *job, tree fs.FS) (objects []*uns
 		}
 	}()
 	req := render.Request{Source: j.Source, Instance: j.Instance, Environment: j.Environment, Tree: tree}
+	req.Settings = j.Settings
 	if j.Cluster {
 		req.Cluster = s.cluster
+	}
+	if j.Remote {
+		req.Remote = remote{asker: s}
 	}
 	if j.Multiple {
 		req.References = map[string]render.Reference{}
@@ -205,6 +209,7 @@ func newJob(sourceType argov1.ApplicationSourceType, req render.Request) *job {
 	return &job{
 		Type: sourceType, Source: req.Source, Instance: req.Instance, Environment: req.Environment,
 		References: slices.Sorted(maps.Keys(req.References)), Multiple: req.References != nil, Cluster: req.Cluster != nil,
+		Remote: req.Remote != nil, Settings: req.Settings,
 		Preload: sourceType == argov1.SourceTypeHelm,
 	}
 }

@@ -2,11 +2,14 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
+
+	"github.com/tiphys-io/tiphys/internal/render"
 )
 
 // asker sends a question to the operator and gives the answer.
@@ -168,4 +171,25 @@ func (f *remoteFolder) ReadDir(n int) ([]fs.DirEntry, error) {
 	entries := f.entries[:n]
 	f.entries = f.entries[n:]
 	return entries, nil
+}
+
+// remote gets charts and files through the operator.
+type remote struct{ asker asker }
+
+// Chart implements [render.Remote].
+func (r remote) Chart(_ context.Context, reference render.ChartReference) ([]byte, error) {
+	return r.data(question{Operation: opChart, Chart: &reference})
+}
+
+// File implements [render.Remote].
+func (r remote) File(_ context.Context, url string, options render.RemoteOptions) ([]byte, error) {
+	return r.data(question{Operation: opFile, Name: url, Remote: options})
+}
+
+func (r remote) data(q question) ([]byte, error) {
+	kind, payload, err := r.asker.ask(q)
+	if err == nil && kind != kindData {
+		err = errProtocol
+	}
+	return payload, err
 }
