@@ -172,7 +172,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 			Renderer: render.Dispatcher{
 				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
 				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
-				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
 			},
 		},
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},

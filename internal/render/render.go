@@ -42,6 +42,8 @@ type Settings struct {
 	// WithoutKustomize, WithoutHelm and WithoutJsonnet turn a tool off: its sources are then folders of plain manifests, and
 	// its files are left out.
 	WithoutKustomize, WithoutHelm, WithoutJsonnet bool
+	// KustomizeBuildOptions are options of "kustomize build" for all kustomizations.
+	KustomizeBuildOptions string
 	// ValueFileSchemes are the schemes of URLs that value files may come from; nil means https and http.
 	ValueFileSchemes []string
 }
