@@ -13,7 +13,7 @@ ARG TARGETARCH
 ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X github.com/tiphys-io/tiphys/internal/cli.version=$VERSION" -o /tiphys ./cmd
+    go build -trimpath -tags kustomize_disable_go_plugin_support -ldflags "-s -w -X github.com/tiphys-io/tiphys/internal/cli.version=$VERSION" -o /tiphys ./cmd
 
 # Certificates of public authorities and a user that is not root, and nothing else: no shell.
 FROM gcr.io/distroless/static:nonroot

@@ -34,6 +34,8 @@ type Conn struct {
 	Discovery discovery.DiscoveryInterface
 	// Mapper maps kinds to resources; an unknown kind makes it ask the cluster again.
 	Mapper meta.RESTMapper
+
+	versions versionCache
 }
 
 // InCluster connects to the cluster that the operator itself runs in.

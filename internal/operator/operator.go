@@ -33,6 +33,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
 	"github.com/tiphys-io/tiphys/internal/render/kustomize"
+	"github.com/tiphys-io/tiphys/internal/render/worker"
 	"github.com/tiphys-io/tiphys/internal/source/git"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
@@ -154,6 +155,11 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 	if err != nil {
 		return fmt.Errorf("opening the repository cache: %w", err)
 	}
+	pool, err := worker.New(worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, pool.Close)
 	provider := &settingsProvider{reader: mgr.GetAPIReader(), options: options}
 	startup, err := provider.get(ctx)
 	if err != nil {
@@ -164,8 +170,9 @@ func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Confi
 		Rendering: &target.Repositories{
 			Fetcher: fetcher,
 			Renderer: render.Dispatcher{
-				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes}),
-				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
+				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
+				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
 			},
 		},
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},

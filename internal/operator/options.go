@@ -34,6 +34,9 @@ type Options struct {
 	Timeout, Jitter       time.Duration
 	SelfHeal              application.Backoff
 	MaxManifestBytes      int64
+	RenderProcesses       int
+	RenderMemory          int64
+	RenderTimeout         time.Duration
 }
 
 // environment names the variable that stands in for a flag which is not given (contract 5.1 and 5.2).
@@ -83,12 +86,16 @@ func (o *Options) register(flags *pflag.FlagSet) {
 		{&o.Timeout, "app-resync", 120 * time.Second, "polling interval of repositories; 0 for none"},
 		{&o.Jitter, "app-resync-jitter", 60 * time.Second, "what is added to the polling interval at most"},
 		{&o.SelfHeal.Base, "self-heal-backoff-timeout", 2 * time.Second, "first wait of the self-heal back-off"},
+		{&o.RenderTimeout, "render-timeout", 90 * time.Second, "longest time for rendering a chart or a file of Jsonnet"},
 		{&o.SelfHeal.Cap, "self-heal-backoff-cap", 300 * time.Second, "longest wait of the self-heal back-off"},
 	} {
 		*d.target = d.preset
 		flags.Var(seconds{d.target}, d.name, d.description)
 	}
 	flags.IntVar(&o.SelfHeal.Factor, "self-heal-backoff-factor", 3, "factor of the self-heal back-off")
+	flags.IntVar(&o.RenderProcesses, "render-processes", 2, "processes that render charts and Jsonnet at the same time")
+	o.RenderMemory = 512 << 20
+	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")
 	o.MaxManifestBytes = 10_000_000
 	flags.Var(size{&o.MaxManifestBytes}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests, such as 10M or 10Mi")
 	flags.VisitAll(func(flag *pflag.Flag) {
@@ -115,6 +122,9 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
+// leastRenderMemory is what the binary needs by itself, and a little more.
+const leastRenderMemory = 64 << 20
+
 // validate finds numbers that make no sense; the error names the flag.
 func (o *Options) validate() error {
 	var errs []error
@@ -125,6 +135,7 @@ func (o *Options) validate() error {
 		{"status-processors", o.StatusProcessors, 1},
 		{"kubectl-parallelism-limit", o.Parallelism, 0},
 		{"self-heal-backoff-factor", o.SelfHeal.Factor, 1},
+		{"render-processes", o.RenderProcesses, 1},
 	} {
 		if n.value < n.least {
 			errs = append(errs, fmt.Errorf("%s is %d: write %d or more", n.name, n.value, n.least))
@@ -132,6 +143,12 @@ func (o *Options) validate() error {
 	}
 	if o.Namespace == "" {
 		errs = append(errs, errors.New("namespace is empty: write the namespace of the projects and settings"))
+	}
+	if o.RenderMemory < leastRenderMemory {
+		errs = append(errs, fmt.Errorf("render-memory is %d bytes: write 64Mi or more", o.RenderMemory))
+	}
+	if o.RenderTimeout <= 0 {
+		errs = append(errs, errors.New("render-timeout is 0: a template that never ends would be waited for for ever"))
 	}
 	if o.GitTimeout == 0 {
 		errs = append(errs, errors.New("git-request-timeout is 0: a Git server that never answers would be waited for for ever"))

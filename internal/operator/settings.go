@@ -17,6 +17,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -92,6 +93,9 @@ func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings 
 		Ignore: diff.Ignore{
 			System: parsed.IgnoreDifferences, Broken: parsed.BrokenIgnoreDifferences, AggregatedRoles: parsed.Compare.IgnoreAggregatedRoles,
 			Known: knownTypes(parsed.KnownTypes),
+		},
+		Rendering: render.Settings{
+			WithoutKustomize: !parsed.KustomizeEnabled, WithoutHelm: !parsed.HelmEnabled, WithoutJsonnet: !parsed.JsonnetEnabled,
 		},
 		Status:         diff.StatusScope(parsed.Compare.IgnoreStatus),
 		GlobalProjects: globalProjects(parsed.GlobalProjects),

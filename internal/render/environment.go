@@ -2,6 +2,7 @@ package render
 
 import (
 	"os"
+	"strings"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 )
@@ -13,6 +14,14 @@ type Environment map[string]string
 type Instance struct {
 	// Name is the instance name (contract 3.1), Namespace that of the destination, Project that of the AppProject.
 	Name, Namespace, Project string
+}
+
+// Application is the name of the Application, which an instance name has behind its namespace.
+func (i Instance) Application() string {
+	if _, name, found := strings.Cut(i.Name, "_"); found {
+		return name
+	}
+	return i.Name
 }
 
 // NewEnvironment gives the variables for a source of an instance at a full revision.

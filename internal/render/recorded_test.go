@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/helm"
+	"github.com/tiphys-io/tiphys/internal/render/jsonnet"
 	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/test/conformance"
 )
@@ -75,12 +78,8 @@ var otherReasons = map[string]string{
 	"hooks-helm-annotations":        "what makes a hook is decided later",
 	"hooks-skip-and-unknown":        "what makes a hook is decided later",
 	"drift-defaults-and-quantities": "its file names an object y, which is a text only to a reader of YAML 1.2",
-	"dir-jsonnet":                   "Jsonnet is not rendered yet",
-	"ex-jsonnet-guestbook":          "Jsonnet is not rendered yet",
-	"ex-jsonnet-guestbook-tla":      "Jsonnet is not rendered yet",
-	"e2e-jsonnet-ext-var":           "Jsonnet is not rendered yet",
-	"e2e-jsonnet-tla-cm":            "Jsonnet is not rendered yet",
-	"e2e-jsonnet-nested":            "Jsonnet is not rendered yet",
+	"dir-jsonnet":                   "an argument of its is called n, which is a text only to a reader of YAML 1.2",
+	"e2e-helm-api-versions":         "it lists what the recorded cluster served",
 }
 
 // TestRecordedTargets renders the recorded cases and holds kinds and names against those that the recorded controller
@@ -155,7 +154,7 @@ func (r *replay) patch(t *testing.T, app map[string]any) {
 		patch, err = yaml.YAMLToJSON(patch)
 	}
 	if err == nil {
-		r.spec, err = jsonpatch.MergePatch(r.spec, patch)
+		r.spec, err = jsonpatch.MergePatch(r.spec, []byte(r.fill(string(patch))))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -205,9 +204,14 @@ func (r *replay) commit(t *testing.T, step int) {
 	}
 }
 
+// fill puts the names of the case in.
+func (r *replay) fill(text string) string {
+	return strings.NewReplacer("%APP%", r.Name, "%NS%", "t-"+r.Name, "%REPO%", "http://git/"+r.Name+".git", "%GIT%", "http://git", "%KUBEVERSION%", kubeVersion).Replace(text)
+}
+
 // add adds a file; the sources hold links as files with the target in them.
 func (r *replay) add(name, text string) {
-	text = strings.NewReplacer("%APP%", r.Name, "%NS%", "t-"+r.Name, "%REPO%", "http://git/"+r.Name+".git", "%GIT%", "http://git").Replace(text)
+	text = r.fill(text)
 	file := &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 	if strings.HasPrefix(text, "../") && !strings.ContainsAny(text, " \n") {
 		file.Mode |= fs.ModeSymlink
@@ -232,11 +236,12 @@ func (r *replay) compare(t *testing.T, step int, recorded record) bool {
 			want, _, _ = strings.Cut(want, "\nUsage:") // what a command says of itself is no fact
 		}
 	}
-	if (!failed && before.SourceType == "") || elsewhere(before.SourceType, want) {
+	if (!failed && before.SourceType == "") || elsewhere(want) {
 		return false
 	}
 	objects, sourceType, err := r.render(t)
 	if failed {
+		want = r.fill(want)
 		if err == nil || err.Error() != want {
 			t.Errorf("step %d: %v, recorded was %q", step, err, want)
 		}
@@ -259,21 +264,24 @@ func (r *replay) compare(t *testing.T, step int, recorded record) bool {
 	if diff := cmp.Diff(unique(wanted), unique(keys(objects))); diff != "" {
 		t.Errorf("step %d (-recorded +got)\n%s", step, diff)
 	}
-	if sourceType == argov1.SourceTypeKustomize && recorded.Steps[step].After.Phase == "Succeeded" {
-		compareLive(t, objects, recorded.Steps[step].Live)
+	if sourceType != argov1.SourceTypeDirectory && recorded.Steps[step].After.Phase == "Succeeded" {
+		r.compareLive(t, objects, recorded.Steps[step].Live)
 	}
 	return true
 }
 
+// kubeVersion stands for the version of the recorded cluster.
+const kubeVersion = "1.37.2"
+
 // compareLive holds every field of the objects against what was live after they were applied.
-func compareLive(t *testing.T, objects []*unstructured.Unstructured, live rows) {
+func (r *replay) compareLive(t *testing.T, objects []*unstructured.Unstructured, live rows) {
 	t.Helper()
 	for _, object := range objects {
 		var differences []string
 		for _, row := range live {
 			l := unstructured.Unstructured{Object: row}
 			if l.GetKind() == object.GetKind() && l.GetName() == object.GetName() && (object.GetNamespace() == "" || object.GetNamespace() == l.GetNamespace()) {
-				differences = append(differences, difference("", object.Object, row)) // none is live for a hook that is gone
+				differences = append(differences, r.difference("", object.Object, row)) // none is live for a hook that is gone
 			}
 		}
 		if len(differences) > 0 && !slices.Contains(differences, "") {
@@ -283,7 +291,7 @@ func compareLive(t *testing.T, objects []*unstructured.Unstructured, live rows) 
 }
 
 // difference is the path of a field that live does not have, or has otherwise.
-func difference(at string, want, live any) string {
+func (r *replay) difference(at string, want, live any) string {
 	switch w := want.(type) {
 	case map[string]any:
 		l, _ := live.(map[string]any)
@@ -291,7 +299,7 @@ func difference(at string, want, live any) string {
 			if key == "creationTimestamp" || key == "status" || key == "conversion" || value == nil || value == "" {
 				continue // what the recorder or the API server takes away
 			}
-			if d := difference(at+"."+key, value, l[key]); d != "" {
+			if d := r.difference(at+"."+key, value, l[key]); d != "" {
 				return d
 			}
 		}
@@ -301,22 +309,21 @@ func difference(at string, want, live any) string {
 			return at
 		}
 		for i := range w {
-			if d := difference(fmt.Sprintf("%s[%d]", at, i), w[i], l[i]); d != "" {
+			if d := r.difference(fmt.Sprintf("%s[%d]", at, i), w[i], l[i]); d != "" {
 				return d
 			}
 		}
 	default:
-		if fmt.Sprint(want) != fmt.Sprint(live) {
+		if fmt.Sprint(want) != r.fill(fmt.Sprint(live)) {
 			return fmt.Sprintf("%s: %v, live %v", at, want, live)
 		}
 	}
 	return ""
 }
 
-// elsewhere tells whether a step is about charts or Git itself.
-func elsewhere(sourceType, failure string) bool {
-	return sourceType == string(argov1.SourceTypeHelm) ||
-		slices.ContainsFunc([]string{"helm", "repo index", "commit", "checkout"}, func(word string) bool { return strings.Contains(failure, word) })
+// elsewhere tells whether a failure is about a repository.
+func elsewhere(failure string) bool {
+	return slices.ContainsFunc([]string{"repo index", "commit", "checkout"}, func(word string) bool { return strings.Contains(failure, word) })
 }
 
 func (r *replay) render(t *testing.T) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
@@ -326,14 +333,18 @@ func (r *replay) render(t *testing.T) ([]*unstructured.Unstructured, argov1.Appl
 		t.Fatal(err)
 	}
 	dispatcher := render.Dispatcher{
-		argov1.SourceTypeDirectory: directory.New(directory.Options{}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+		argov1.SourceTypeDirectory: directory.New(directory.Options{Jsonnet: jsonnet.New(jsonnet.Options{})}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+		argov1.SourceTypeHelm: helm.New(helm.Options{}),
 	}
 	if spec.Source == nil {
 		return nil, "", errors.New("no source")
 	}
+	instance := render.Instance{Name: r.Name, Namespace: "t-" + r.Name, Project: "default"}
 	return dispatcher.Render(t.Context(), render.Request{
-		Source: *spec.Source, Tree: r.tree,
-		Environment: render.NewEnvironment(render.Instance{Name: r.Name, Namespace: "t-" + r.Name, Project: "default"}, *spec.Source, ""),
+		Source: *spec.Source, Tree: r.tree, Instance: instance, Environment: render.NewEnvironment(instance, *spec.Source, ""),
+		Cluster: func(context.Context) (render.Cluster, error) {
+			return render.Cluster{KubeVersion: kubeVersion, APIVersions: []string{"v1"}}, nil
+		},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -55,11 +56,132 @@ func TestDetect(t *testing.T) {
 		{"a chart of a repository of charts", argov1.ApplicationSource{Chart: "redis"}, nil, argov1.SourceTypeHelm},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			got, err := render.Detect(tc.source, tree(tc.files...))
+			got, err := render.Detect(tc.source, tree(tc.files...), render.Settings{})
 			if err != nil || got != tc.want {
 				t.Errorf("%s, %v; want %s", got, err, tc.want)
 			}
 		})
+	}
+}
+
+func TestDetectWithoutTools(t *testing.T) {
+	helm, kustomize := render.Settings{WithoutHelm: true}, render.Settings{WithoutKustomize: true}
+	for _, tc := range []struct {
+		reason   string
+		settings render.Settings
+		source   argov1.ApplicationSource
+		files    []string
+		want     argov1.ApplicationSourceType
+	}{
+		{"a chart without Helm", helm, argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml"}, argov1.SourceTypeDirectory},
+		{"a chart that is also a kustomization", helm, argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml", "app/kustomization.yaml"}, argov1.SourceTypeKustomize},
+		{"the spec says Helm", helm, argov1.ApplicationSource{Path: "app", Helm: &argov1.ApplicationSourceHelm{}}, []string{"app/a.yaml"}, argov1.SourceTypeDirectory},
+		{"a kustomization without Kustomize", kustomize, argov1.ApplicationSource{Path: "app"}, []string{"app/kustomization.yaml"}, argov1.SourceTypeDirectory},
+		{"a chart without Kustomize", kustomize, argov1.ApplicationSource{Path: "app"}, []string{"app/Chart.yaml"}, argov1.SourceTypeHelm},
+	} {
+		if got, err := render.Detect(tc.source, tree(tc.files...), tc.settings); err != nil || got != tc.want {
+			t.Errorf("%s: %s, %v; want %s", tc.reason, got, err, tc.want)
+		}
+	}
+}
+
+// capture is a renderer that keeps what it is asked for.
+type capture struct{ source *argov1.ApplicationSource }
+
+func (c capture) Render(_ context.Context, req render.Request) ([]*unstructured.Unstructured, error) {
+	*c.source = req.Source
+	return nil, nil
+}
+
+func TestOverrides(t *testing.T) {
+	source := argov1.ApplicationSource{
+		RepoURL: "https://example.com/r.git", Path: "app", TargetRevision: "main", Ref: "r",
+		Helm: &argov1.ApplicationSourceHelm{ReleaseName: "given", ValueFiles: []string{"a.yaml"}, Values: "a: b"},
+	}
+	const all, one, other = "app/.argocd-source.yaml", "app/.argocd-source-team_app.yaml", "app/.argocd-source-other.yaml"
+	for _, tc := range []struct {
+		reason string
+		files  map[string]string
+		want   func(s *argov1.ApplicationSource)
+		err    string
+	}{
+		{"no file", nil, func(*argov1.ApplicationSource) {}, ""},
+		{"fields are merged, lists replaced", map[string]string{all: "helm: {valueFiles: [b.yaml, c.yaml], skipCrds: true}"}, func(s *argov1.ApplicationSource) {
+			s.Helm.ValueFiles, s.Helm.SkipCrds = []string{"b.yaml", "c.yaml"}, true
+		}, ""},
+		{"null removes", map[string]string{all: "helm: {values: null}"}, func(s *argov1.ApplicationSource) { s.Helm.Values = "" }, ""},
+		{"the file of the application wins", map[string]string{all: "helm: {releaseName: all, values: x}", one: "helm: {releaseName: one}"}, func(s *argov1.ApplicationSource) {
+			s.Helm.ReleaseName, s.Helm.Values = "one", "x"
+		}, ""},
+		{"the file of another application", map[string]string{other: "helm: {releaseName: other}"}, func(*argov1.ApplicationSource) {}, ""},
+		{"a file elsewhere", map[string]string{".argocd-source.yaml": "helm: {releaseName: other}"}, func(*argov1.ApplicationSource) {}, ""},
+		{
+			"what is fetched stays",
+			map[string]string{all: "{repoURL: x, path: ../.., targetRevision: x, chart: x, ref: x, name: x, tagPrefix: x, helm: {releaseName: all}}"},
+			func(s *argov1.ApplicationSource) { s.Helm.ReleaseName = "all" }, "",
+		},
+		{"another type is chosen", map[string]string{all: "{helm: null, directory: {recurse: true}}"}, func(s *argov1.ApplicationSource) {
+			s.Helm, s.Directory = nil, &argov1.ApplicationSourceDirectory{Recurse: true}
+		}, ""},
+		{"two types", map[string]string{all: "kustomize: {namePrefix: x}"}, nil, "error getting app source type: multiple application sources defined: Kustomize,Helm"},
+		{"no YAML", map[string]string{all: "a: b: c"}, nil, "error getting app source type: error while parsing source parameters: .argocd-source.yaml: "},
+		{"no object", map[string]string{one: "[a]"}, nil, "error getting app source type: error while parsing source parameters: .argocd-source-team_app.yaml: "},
+		{"a field of another type", map[string]string{all: "helm: text"}, nil, "error while parsing source parameters: .argocd-source.yaml: "},
+		{"a large file", map[string]string{all: strings.Repeat("#", 2<<20)}, nil, "more than the limit"},
+		{"a bomb", map[string]string{all: "t: &t " + strings.Repeat("x", 100_000) + "\nu: [" + strings.Repeat("*t,", 2000) + "]\n"}, nil, "larger than the limit"},
+		{"a plugin", map[string]string{all: "{helm: null, plugin: {name: x}}"}, nil, render.PluginProblem},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			in := tree("app/a.yaml")
+			for name, content := range tc.files {
+				in[name] = &fstest.MapFile{Data: []byte(content)}
+			}
+			var got argov1.ApplicationSource
+			renderer := capture{&got}
+			dispatcher := render.Dispatcher{argov1.SourceTypeHelm: renderer, argov1.SourceTypeDirectory: renderer}
+			_, _, err := dispatcher.Render(t.Context(), render.Request{Source: *source.DeepCopy(), Tree: in, Instance: render.Instance{Name: "team_app"}})
+			if tc.want == nil {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("%v, want %s", err, tc.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := source.DeepCopy()
+			tc.want(want)
+			if diff := cmp.Diff(*want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReferencesThatAreNotThere(t *testing.T) {
+	helm := func(files ...string) *argov1.ApplicationSourceHelm {
+		return &argov1.ApplicationSourceHelm{ValueFiles: files}
+	}
+	two := map[string]render.Reference{"vals": {}, "other": {}, "chart": {Chart: "redis"}}
+	for _, tc := range []struct {
+		reason     string
+		helm       *argov1.ApplicationSourceHelm
+		references map[string]render.Reference
+		want       string
+	}{
+		{"a single source has variables only", helm("$nothere/a.yaml"), nil, ""},
+		{"one that is there", helm("a.yaml", "$vals/a.yaml"), two, ""},
+		{"one that is not", helm("$nothere/a.yaml"), two, `source referenced "$nothere", which is not one of the available sources ($chart, $other, $vals)`},
+		{"of a file parameter", &argov1.ApplicationSourceHelm{FileParameters: []argov1.HelmFileParameter{{Path: "$nothere/x"}}}, two, `source referenced "$nothere", which is not one of the available sources ($chart, $other, $vals)`},
+		{"none is there", helm("$nothere/a.yaml"), map[string]render.Reference{}, `source referenced "$nothere", but no source has a 'ref' field defined`},
+		{"a chart", helm("$chart/a.yaml"), two, "source has a 'chart' field defined, but Helm charts are not yet not supported for 'ref' sources"},
+	} {
+		var got argov1.ApplicationSource
+		req := render.Request{Source: argov1.ApplicationSource{Path: "app", Helm: tc.helm}, Tree: tree("app/a.yaml"), References: tc.references}
+		_, _, err := render.Dispatcher{argov1.SourceTypeHelm: capture{&got}}.Render(t.Context(), req)
+		if (err == nil) != (tc.want == "") || (err != nil && err.Error() != tc.want) {
+			t.Errorf("%s: %v, want %s", tc.reason, err, tc.want)
+		}
 	}
 }
 
@@ -76,7 +198,7 @@ func TestDetectConformance(t *testing.T) {
 		t.Fatal("no rows")
 	}
 	for _, row := range tables.ExplicitType {
-		got, err := render.Detect(row.Source, tree("a.yaml"))
+		got, err := render.Detect(row.Source, tree("a.yaml"), render.Settings{})
 		if got != row.Type || (err != nil) != row.Error {
 			t.Errorf("%v: %s, %v; want %s", row.Source, got, err, row.Type)
 		}
@@ -91,7 +213,7 @@ type broken struct{ fstest.MapFS }
 func (broken) ReadDir(string) ([]fs.DirEntry, error) { return nil, errBroken }
 
 func TestDetectTakesNoFailureForAnAnswer(t *testing.T) {
-	if got, err := render.Detect(argov1.ApplicationSource{Path: "app"}, broken{tree("app/Chart.yaml")}); !errors.Is(err, errBroken) {
+	if got, err := render.Detect(argov1.ApplicationSource{Path: "app"}, broken{tree("app/Chart.yaml")}, render.Settings{}); !errors.Is(err, errBroken) {
 		t.Errorf("type %q, %v", got, err)
 	}
 }
@@ -131,7 +253,7 @@ func TestDispatcherRender(t *testing.T) {
 			"",
 			"error getting app source type: multiple application sources defined: Kustomize,Helm",
 		},
-		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use Kustomize, or a directory of plain YAML or JSON"},
+		{"a type that nobody renders", argov1.ApplicationSource{Path: "chart"}, "", "chart: sources of type Helm are not rendered by this version: use Helm, Kustomize, Jsonnet, or a directory of plain YAML or JSON"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			objects, _, err := render.Dispatcher{argov1.SourceTypeDirectory: fake{}}.Render(t.Context(), render.Request{Source: tc.source, Tree: in})

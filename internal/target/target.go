@@ -5,6 +5,7 @@ package target
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,8 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/diff"
+	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/manifest"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -61,6 +64,15 @@ type Request struct {
 	Revisions []string
 	// Manifests in JSON take the place of the sources, which are then not rendered (contract 1.6).
 	Manifests []string
+	// Multiple tells that the sources are those of spec.sources, of which one may refer to another (contract 1.4).
+	Multiple bool
+	// Project is the name of the AppProject; the build environment has it.
+	Project string
+	// Cluster is asked for the versions that charts may want to know of the destination; only when something is rendered that
+	// looks at them.
+	Cluster func(ctx context.Context) (render.Cluster, error)
+	// Rendering is what the settings say about it.
+	Rendering render.Settings
 	// Force asks the repositories although an answer is remembered (refresh level 3).
 	Force bool
 	Scope Scope
@@ -83,8 +95,8 @@ type Scope struct {
 type Rendering interface {
 	// Resolve is the full revision that a source asks for.
 	Resolve(ctx context.Context, src argov1.ApplicationSource, force bool) (revision string, err error)
-	// Render is the source's objects at a full revision, and the type of the source.
-	Render(ctx context.Context, src argov1.ApplicationSource, revision string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error)
+	// Render is the objects of one of the request's sources, and its type. All sources are at full revisions.
+	Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error)
 }
 
 // Resolve is the full revision of each source.
@@ -119,7 +131,7 @@ func Build(ctx context.Context, rendering Rendering, req Request, revisions []st
 			state.Types = append(state.Types, "")
 			continue
 		}
-		rendered, sourceType, err := rendering.Render(ctx, src, revisions[i])
+		rendered, sourceType, err := rendering.Render(ctx, req, i, revisions)
 		if err != nil {
 			return nil, sourceError(i, len(req.Sources), err)
 		}
@@ -150,7 +162,11 @@ func parseManifests(manifests []string) ([]*unstructured.Unstructured, error) {
 
 // sourceError has the wording that users of the ComparisonError condition know (contract 2.10).
 func sourceError(i, n int, err error) error {
-	return fmt.Errorf("failed to generate manifest for source %d of %d: rpc error: code = Unknown desc = %w", i+1, n, err)
+	code := "Unknown"
+	if _, isManifest := errors.AsType[*manifest.Error](err); isManifest {
+		code = "FailedPrecondition"
+	}
+	return fmt.Errorf("failed to generate manifest for source %d of %d: rpc error: code = %s desc = %w", i+1, n, code, err)
 }
 
 // collect places, marks and deduplicates the objects; of several with one key the last wins (contract 3.1).

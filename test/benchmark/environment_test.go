@@ -37,6 +37,13 @@ var shared = sync.OnceValues(startEnvironment)
 var started *environment
 
 func TestMain(m *testing.M) {
+	if asked, err := operator.Work(context.Background(), os.Args); asked { // a worker process of the operator in this one
+		if err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if started != nil {
 		if err := started.stop(); err != nil {

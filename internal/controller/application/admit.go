@@ -12,6 +12,7 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+	"github.com/tiphys-io/tiphys/internal/render"
 )
 
 // admit normalises the spec and checks it against its project; what is wrong stops the reconcile before anything is
@@ -75,6 +76,9 @@ func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
 		}
 		if source.RepoURL == "" || (source.Path == "" && source.Chart == "" && source.Ref == "") {
 			violations = append(violations, fmt.Sprintf("%[1]s.repoURL and either %[1]s.path or %[1]s.chart are required", where))
+		}
+		if source.Plugin != nil {
+			violations = append(violations, where+".plugin: "+render.PluginProblem)
 		}
 	}
 	return violations

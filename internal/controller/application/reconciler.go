@@ -24,6 +24,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
 	"github.com/tiphys-io/tiphys/internal/tracking"
@@ -54,6 +55,8 @@ type Settings struct {
 	Status diff.StatusScope
 	// Health judges objects, by the users' scripts first; nil knows no scripts.
 	Health *health.Assessor
+	// Rendering is what argocd-cm says about rendering.
+	Rendering render.Settings
 	// GlobalProjects are projects that others inherit from (contract 5.1).
 	GlobalProjects []GlobalProject
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).

@@ -22,6 +22,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
@@ -165,10 +166,20 @@ func (r *Reconciler) relocate(s *scope) error {
 
 // specRequest asks for the state that the spec wants.
 func (r *Reconciler) specRequest(s *scope) target.Request {
-	return target.Request{Sources: s.app.Spec.GetSources(), Scope: target.Scope{
-		Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
-		Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced, Status: s.settings.Status,
-	}}
+	return target.Request{
+		Sources: s.app.Spec.GetSources(), Multiple: s.app.Spec.HasMultipleSources(), Project: s.app.Spec.GetProject(), Cluster: r.versions,
+		Rendering: s.settings.Rendering,
+		Scope: target.Scope{
+			Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
+			Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced, Status: s.settings.Status,
+		},
+	}
+}
+
+// versions is what renderers may know of the destination.
+func (r *Reconciler) versions(ctx context.Context) (render.Cluster, error) {
+	versions, err := r.Conn.Versions(ctx)
+	return render.Cluster{KubeVersion: versions.Kubernetes, APIVersions: versions.APIs}, err
 }
 
 // targetRequest asks for the state of the running operation if there is one, else for that of the spec. Manifests that came
@@ -184,9 +195,9 @@ func (r *Reconciler) targetRequest(s *scope) target.Request {
 	req.Manifests = op.Manifests
 	switch {
 	case len(op.Sources) > 0:
-		req.Sources = op.Sources
+		req.Sources, req.Multiple = op.Sources, true
 	case op.Source != nil:
-		req.Sources = argov1.ApplicationSources{*op.Source}
+		req.Sources, req.Multiple = argov1.ApplicationSources{*op.Source}, false
 	}
 	switch result := state.SyncResult; {
 	case result != nil && len(result.Revisions) > 0:
@@ -221,7 +232,7 @@ func (r *Reconciler) namespaced(gvk schema.GroupVersionKind) (namespaced, known 
 // version of the settings that they came with.
 func requestKey(req target.Request, exclusions string) (string, error) {
 	data, err := json.Marshal([]any{
-		req.Sources, req.Manifests, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status, exclusions,
+		req.Sources, req.Manifests, req.Project, req.Rendering, req.Scope.Instance, req.Scope.DestinationNamespace, req.Scope.Tracker, req.Scope.Status, exclusions,
 	})
 	if err != nil {
 		return "", fmt.Errorf("the sources of the application: %w", err)

@@ -1,4 +1,4 @@
-// Package directory renders a directory of plain YAML and JSON manifests.
+// Package directory renders a directory of plain YAML and JSON manifests, and of Jsonnet, which it hands on.
 package directory
 
 import (
@@ -24,6 +24,15 @@ type Options struct {
 	MaxBytes int64
 	// MaxEntries is how many files and folders a source may have, manifests or not; 0 means 100,000.
 	MaxEntries int
+	// Jsonnet renders the files of Jsonnet; without it they are an error.
+	Jsonnet Jsonnet
+}
+
+// Jsonnet renders a single file.
+type Jsonnet interface {
+	// RenderFile is the objects of a file, whose name is relative to the source's path, and their size in bytes, which may
+	// be left at most.
+	RenderFile(ctx context.Context, req render.Request, file string, left int64) (objects []*unstructured.Unstructured, size int64, err error)
 }
 
 // Renderer renders directories. Make one with New.
@@ -57,7 +66,7 @@ func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructu
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		found, size, err := read(req, name, left)
+		found, size, err := r.read(ctx, req, name, left)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +77,7 @@ func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructu
 }
 
 // read reads the objects of one file, whose name is relative to the source's path. Left is how large they may be.
-func read(req render.Request, name string, left int64) (objects []*unstructured.Unstructured, size int64, err error) {
+func (r *Renderer) read(ctx context.Context, req render.Request, name string, left int64) (objects []*unstructured.Unstructured, size int64, err error) {
 	full := path.Join(render.Root(req.Source), name)
 	data, err := fs.ReadFile(req.Tree, full)
 	if err != nil {
@@ -78,7 +87,13 @@ func read(req render.Request, name string, left int64) (objects []*unstructured.
 		return nil, 0, nil
 	}
 	if path.Ext(name) == ".jsonnet" {
-		return nil, 0, &manifest.Error{File: full, Problem: "Jsonnet is not rendered by this version: commit the generated manifests, or exclude the file"}
+		if req.Settings.WithoutJsonnet {
+			return nil, 0, nil
+		}
+		if r.options.Jsonnet == nil {
+			return nil, 0, &manifest.Error{File: full, Problem: "Jsonnet is not rendered here: commit the generated manifests, or exclude the file"}
+		}
+		return r.options.Jsonnet.RenderFile(ctx, req, name, left)
 	}
 	return manifest.Parse(full, data, left)
 }

@@ -126,7 +126,7 @@ func TestRenderRefuses(t *testing.T) {
 		want    []string // parts of the text
 	}{
 		{"a broken file after good ones", tree("app/a.yaml", "app/sub/b.yaml="+object("b")+"---\nkind: [\n"), &argov1.ApplicationSourceDirectory{Recurse: true}, []string{"app/sub/b.yaml: document 2, line 6: "}},
-		{"Jsonnet", tree("app/a.yaml", "app/b.jsonnet={}"), nil, []string{"app/b.jsonnet", "Jsonnet", "exclude"}},
+		{"Jsonnet without a renderer", tree("app/a.yaml", "app/b.jsonnet={}"), nil, []string{"app/b.jsonnet", "Jsonnet", "exclude"}},
 		{"a pattern that is none", tree("app/a.yaml"), &argov1.ApplicationSourceDirectory{Include: "[a"}, []string{"spec.source.directory.include", `"[a"`}},
 		{"another pattern that is none", tree("app/a.yaml"), &argov1.ApplicationSourceDirectory{Exclude: "a]["}, []string{"spec.source.directory.exclude", `"a]["`}},
 		{"a link that leads to nothing", link(tree("app/a.yaml"), "app/b.yaml", "nowhere"), nil, []string{"app/b.yaml", "leads to nothing"}},

@@ -64,7 +64,7 @@ func (v *view) checkKustomization(rel, root string, data []byte) error {
 
 var (
 	errRemote      = fmt.Errorf("remote files and bases are not fetched by this version: copy what is needed into the repository")
-	errHelm        = fmt.Errorf("Helm charts in a kustomization are not rendered by this version: commit what they render") //nolint:staticcheck // a name
+	errHelm        = fmt.Errorf("Helm charts in a kustomization are rendered only with --enable-helm among kustomize.buildOptions of argocd-cm, and only from helmCharts") //nolint:staticcheck // a name
 	errReplacement = fmt.Errorf("a ReplacementTransformer is not read by this version: write what it holds under replacements")
 	errFolder      = fmt.Errorf("a folder of generators, transformers or validators is not read by this version: name the files in it")
 )

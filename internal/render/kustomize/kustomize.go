@@ -25,6 +25,8 @@ type Options struct {
 	MaxBytes int64
 	// MaxObjects is how many objects may be read, each as often as it is read; 0 means 5,000.
 	MaxObjects int
+	// Helm renders the charts of kustomizations, where kustomize.buildOptions permits them; without it they are an error.
+	Helm render.Renderer
 }
 
 // Renderer renders kustomizations. Make one with New.
@@ -61,11 +63,18 @@ func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructu
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s: waiting for another kustomization to be built: %w", render.Root(req.Source), ctx.Err())
 	}
+	options, err := parseBuildOptions(req.Settings.KustomizeBuildOptions)
+	if err != nil {
+		return nil, err
+	}
 	v := newView(ctx, req.Tree, r.options)
+	if options.helm && r.options.Helm != nil {
+		v.charts = &charts{renderer: r.options.Helm, req: req}
+	}
 	if err := edit(v, req); err != nil {
 		return nil, v.explain(err)
 	}
-	objects, err := r.build(v, render.Root(req.Source))
+	objects, err := r.build(v, req, options)
 	if err != nil {
 		return nil, v.explain(err)
 	}
@@ -75,7 +84,7 @@ func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructu
 var errLibrary = errors.New("the Kustomize library cannot build this kustomization and does not say why: build it with the kustomize command to find out")
 
 // build runs the library. Its panics are errors: they are about this kustomization.
-func (r *Renderer) build(v *view, dir string) (objects []*unstructured.Unstructured, err error) {
+func (r *Renderer) build(v *view, req render.Request, chosen buildOptions) (objects []*unstructured.Unstructured, err error) {
 	defer func() {
 		if recover() != nil {
 			objects, err = nil, errLibrary
@@ -84,14 +93,16 @@ func (r *Renderer) build(v *view, dir string) (objects []*unstructured.Unstructu
 			openapi.ResetOpenAPI()
 		}
 	}()
-	options := krusty.MakeDefaultOptions() // files from below the kustomization only, no plugins
-	options.Reorder = krusty.ReorderOptionUnspecified
+	dir := render.Root(req.Source)
+	options := krusty.MakeDefaultOptions() // no plugins
+	options.Reorder, options.LoadRestrictions, options.AddManagedbyLabel = chosen.reorder, chosen.restrictions, chosen.managedBy
 	made, err := krusty.MakeKustomizer(options).Run(v, absolute(dir))
 	if err == nil {
 		objects, err = convert(made, dir, r.options.MaxBytes)
 	}
 	if err != nil {
-		return nil, commandError("build "+repository+strings.TrimSuffix(path.Join("/", dir), "/"), err)
+		command := "build " + repository + strings.TrimSuffix(path.Join("/", dir), "/") + " " + req.Settings.KustomizeBuildOptions
+		return nil, commandError(strings.TrimSpace(command), err)
 	}
 	return objects, nil
 }

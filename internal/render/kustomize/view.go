@@ -39,8 +39,9 @@ type view struct {
 	bytes   int64
 	objects int
 	growth  growth
-	schema  bool  // whether a kustomization chooses an OpenAPI schema
-	refused error // the first refusal
+	charts  *charts // nil where charts are not permitted
+	schema  bool    // whether a kustomization chooses an OpenAPI schema
+	refused error   // the first refusal
 }
 
 func newView(ctx context.Context, tree fs.FS, options Options) *view {
@@ -71,6 +72,9 @@ func (v *view) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
 	rel, ok := relative(name)
 	if !ok {
 		return "", "", fmt.Errorf("'%s' is outside of the repository", name)
+	}
+	if v.charts != nil && v.edited[rel] != nil && strings.HasPrefix(path.Base(rel), chartPrefix) {
+		return filesys.ConfirmedDir(absolute(path.Dir(rel))), path.Base(rel), nil
 	}
 	found, info, err := v.follow(rel)
 	if err != nil {
@@ -134,6 +138,11 @@ func (v *view) ReadFile(name string) ([]byte, error) {
 	data, err := v.read(rel)
 	if err != nil {
 		return nil, err
+	}
+	if roots := v.roots[rel]; len(roots) > 0 {
+		if data, err = v.inflate(rel, roots[len(roots)-1], data); err != nil {
+			return nil, v.refuse(err)
+		}
 	}
 	if err := v.admit(rel, data); err != nil {
 		return nil, v.refuse(err)
