@@ -39,7 +39,7 @@ demo: build controlplane ## Start everything and show it live. ONCE=1 checks it 
 	@CGO_ENABLED=0 go run -trimpath ./test/demo $(if $(ONCE),-once) $(if $(EXAMPLES),-examples '$(abspath $(EXAMPLES))')
 
 .PHONY: test
-test: controlplane ## Run all tests: unit, envtest, e2e, fuzz seeds. PKG=./internal/plan/... RUN=TestX narrow it down.
+test: controlplane bin/tools/kubeseal ## Run all tests: unit, envtest, e2e, fuzz seeds. PKG=./internal/plan/... RUN=TestX narrow it down.
 	$(go_test) $(PKG)
 
 ##@ Build
@@ -75,8 +75,8 @@ test-race: ## Run all tests with the race detector.
 	$(MAKE) test RACE=-race
 
 .PHONY: e2e
-e2e: controlplane ## Run only the tests on the full control plane.
-	$(go_test) -v ./test/e2e/...
+e2e: controlplane bin/tools/kubeseal ## Run only the tests on the full control plane.
+	$(go_test) -v ./test/e2e/... ./test/sealed/...
 
 .PHONY: conformance
 conformance: controlplane ## Score the recorded cases. AREA=waves,hooks or CASE=waves-order narrow it down; V=1 shows differences; KEEP=DIR keeps records.
@@ -122,12 +122,13 @@ verify: bin/tools/controller-gen bin/tools/golangci-lint ## Regenerate, format a
 	hack/verify.sh
 
 .PHONY: tools
-tools: bin/tools/golangci-lint bin/tools/controller-gen bin/tools/benchstat ## Build the tools that hack/tools pins.
+tools: bin/tools/golangci-lint bin/tools/controller-gen bin/tools/benchstat bin/tools/kubeseal ## Build the tools that hack/tools pins.
 
 # A tool is built when it is wanted: only lint waits for golangci-lint.
 tool_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 tool_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
 tool_benchstat := golang.org/x/perf/cmd/benchstat
+tool_kubeseal := github.com/bitnami-labs/sealed-secrets/cmd/kubeseal
 bin/tools/%: hack/tools/go.mod hack/tools/go.sum
 	@echo "building $* ..."
 	@CGO_ENABLED=0 go build -C hack/tools -trimpath -ldflags '-s -w' -o ../../$@ $(tool_$*)

@@ -17,7 +17,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := cli.New()
-	root.AddCommand(operator.Command(), operator.WorkerCommand())
+	root.AddCommand(operator.Command(cli.Version()), operator.WorkerCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "Error:", err)
 		stop()

@@ -20,7 +20,7 @@ done
 
 step "manifests build"
 kubectl=$(ls bin/k8s/*/kubectl 2>/dev/null | head -1 || true)
-for folder in crd operator default namespaced application-namespaces prometheus samples; do
+for folder in crd operator sealed-secrets-alone default namespaced application-namespaces prometheus samples; do
 	"${kubectl:-kubectl}" kustomize "config/$folder" >/dev/null
 done
 

@@ -3,12 +3,31 @@ package cli
 
 import (
 	"fmt"
+	"regexp"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
 // version is set when a release is built.
 var version = "dev"
+
+// release is what the version of a release looks like.
+var release = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+`)
+
+// Version is the version that runs: that of the release, the commit that it was built from where that is known, or "dev".
+func Version() string {
+	info, known := debug.ReadBuildInfo()
+	if release.MatchString(version) || !known {
+		return version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return version
+}
 
 // New is the root command with all commands for people.
 func New() *cobra.Command {
@@ -17,7 +36,9 @@ func New() *cobra.Command {
 		Short:         "GitOps for Kubernetes with the API of Argo CD",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       Version(),
 	}
+	root.SetVersionTemplate("controller version: {{.Version}}\n") // what tools of Sealed Secrets ask for (contract A9)
 	root.AddCommand(healthCommand(), versionCommand())
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	bitnamiv1 "github.com/tiphys-io/tiphys/api/bitnami/v1alpha1"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 
 // awaitKinds gives the mapper of a cluster that serves the kinds which the operator watches; it waits for them for a while.
 // The error names what is missing and the remedy.
-func awaitKinds(ctx context.Context, config *rest.Config, timeout time.Duration) (meta.RESTMapper, error) {
+func awaitKinds(ctx context.Context, config *rest.Config, timeout time.Duration, kinds []schema.GroupVersionKind) (meta.RESTMapper, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the cluster: %w", err)
@@ -32,12 +33,24 @@ func awaitKinds(ctx context.Context, config *rest.Config, timeout time.Duration)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	for _, kind := range []string{"Application", "AppProject"} {
-		if err := awaitKind(ctx, mapper, argov1.GroupVersion.WithKind(kind), timeout); err != nil {
+	for _, kind := range kinds {
+		if err := awaitKind(ctx, mapper, kind, timeout); err != nil {
 			return nil, err
 		}
 	}
 	return mapper, nil
+}
+
+// kindsOf are the kinds that the controllers watch.
+func kindsOf(options *Options) []schema.GroupVersionKind {
+	var kinds []schema.GroupVersionKind
+	if options.runs(applicationController) {
+		kinds = append(kinds, argov1.GroupVersion.WithKind("Application"), argov1.GroupVersion.WithKind("AppProject"))
+	}
+	if options.runs(sealedSecretController) {
+		kinds = append(kinds, bitnamiv1.GroupVersion.WithKind("SealedSecret"))
+	}
+	return kinds
 }
 
 func awaitKind(ctx context.Context, mapper meta.RESTMapper, gvk schema.GroupVersionKind, timeout time.Duration) error {

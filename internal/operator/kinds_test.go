@@ -51,25 +51,26 @@ func serveKinds(t *testing.T, most int32) *rest.Config {
 }
 
 func TestAwaitKinds(t *testing.T) {
-	mapper, err := awaitKinds(t.Context(), serveKinds(t, 2), time.Minute)
+	wanted := kindsOf(&Options{Controllers: []string{applicationController}})
+	mapper, err := awaitKinds(t.Context(), serveKinds(t, 2), time.Minute, wanted)
 	if err != nil {
 		t.Fatalf("kinds that come a moment later: %v", err)
 	}
 	if _, err := mapper.RESTMapping(argov1.GroupVersion.WithKind("AppProject").GroupKind()); err != nil {
 		t.Errorf("the mapper does not know what was waited for: %v", err)
 	}
-	_, err = awaitKinds(t.Context(), serveKinds(t, 1), 500*time.Millisecond)
+	_, err = awaitKinds(t.Context(), serveKinds(t, 1), 500*time.Millisecond, wanted)
 	if err == nil || !strings.Contains(err.Error(), "Kind=AppProject") || !strings.Contains(err.Error(), "make install") {
 		t.Errorf("the error has to name the kind and the remedy: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := awaitKinds(ctx, serveKinds(t, 0), time.Minute); !errors.Is(err, context.Canceled) {
+	if _, err := awaitKinds(ctx, serveKinds(t, 0), time.Minute, wanted); !errors.Is(err, context.Canceled) {
 		t.Errorf("who is told to end does not wait: %v", err)
 	}
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	refusing.Close()
-	if _, err := awaitKinds(t.Context(), &rest.Config{Host: refusing.URL}, time.Minute); err == nil || strings.Contains(err.Error(), "make install") {
+	if _, err := awaitKinds(t.Context(), &rest.Config{Host: refusing.URL}, time.Minute, wanted); err == nil || strings.Contains(err.Error(), "make install") {
 		t.Errorf("a cluster that cannot be reached is no cluster without kinds: %v", err)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	bitnamiv1 "github.com/tiphys-io/tiphys/api/bitnami/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
@@ -44,9 +45,9 @@ const settingsName = "argocd-cm"
 // profileAddress serves pprof when it is asked for: on the loopback interface only, since a profile tells secrets.
 const profileAddress = "127.0.0.1:6060"
 
-// Command is the subcommand that runs the operator.
-func Command() *cobra.Command {
-	options := &Options{}
+// Command is the subcommand that runs the operator, of the version that runs.
+func Command(version string) *cobra.Command {
+	options := &Options{Revision: version}
 	command := &cobra.Command{
 		Use:   "operator",
 		Short: "Run the operator against the current cluster",
@@ -94,7 +95,7 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := awaitKinds(ctx, config, kindsTimeout)
+	mapper, err := awaitKinds(ctx, config, kindsTimeout, kindsOf(options))
 	if err != nil {
 		return err
 	}
@@ -111,10 +112,17 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
 		return fmt.Errorf("adding the probes: %w", err)
 	}
-	if err := addControllers(ctx, mgr, config, options, served); err != nil {
-		return err
+	if options.runs(applicationController) {
+		if err := addApplications(ctx, mgr, config, options, served); err != nil {
+			return err
+		}
 	}
-	log.Info("starting", "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
+	if options.runs(sealedSecretController) {
+		if err := addSealedSecrets(ctx, mgr, config, options); err != nil {
+			return err
+		}
+	}
+	log.Info("starting", "controllers", options.Controllers, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
@@ -124,10 +132,13 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 // newManagerOptions are the manager's options: what it watches, where it listens, and who leads.
 func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), argov1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), argov1.AddToScheme(scheme), bitnamiv1.AddToScheme(scheme)); err != nil {
 		return ctrl.Options{}, fmt.Errorf("building the scheme: %w", err)
 	}
-	control := map[string]cache.Config{options.Namespace: {}}
+	byObject, err := watchedObjects(options, served)
+	if err != nil {
+		return ctrl.Options{}, err
+	}
 	stop := 20 * time.Second
 	pprofAddress := ""
 	if options.Profile {
@@ -138,15 +149,26 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
 		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
 		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
-		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
-			&argov1.Application{}: {Namespaces: served.watched()},
-			&argov1.AppProject{}:  {Namespaces: control},
-			&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", settingsName)},
-		}},
+		Cache: cache.Options{ByObject: byObject},
 	}, nil
 }
 
-func addControllers(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces) error {
+// watchedObjects narrows what the manager's cache holds.
+func watchedObjects(options *Options, served namespaces) (map[client.Object]cache.ByObject, error) {
+	control := map[string]cache.Config{options.Namespace: {}}
+	byObject := map[client.Object]cache.ByObject{
+		&argov1.Application{}: {Namespaces: served.watched()},
+		&argov1.AppProject{}:  {Namespaces: control},
+		&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", settingsName)},
+	}
+	if !options.runs(sealedSecretController) {
+		return byObject, nil
+	}
+	return byObject, watchSealedSecrets(byObject, options)
+}
+
+// addApplications joins the controller of Applications to the manager.
+func addApplications(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces) error {
 	conn, err := cluster.InCluster(config)
 	if err != nil {
 		return err

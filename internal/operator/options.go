@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -37,6 +38,16 @@ type Options struct {
 	RenderProcesses       int
 	RenderMemory          int64
 	RenderTimeout         time.Duration
+	// Controllers are those that run.
+	Controllers   []string
+	SealedSecrets SealedSecretOptions
+	// Revision is the version that runs; it is no flag.
+	Revision string
+}
+
+// runs tells whether a controller is to run.
+func (o *Options) runs(controller string) bool {
+	return slices.Contains(o.Controllers, controller) && (controller != sealedSecretController || o.SealedSecrets.Enabled)
 }
 
 // environment names the variable that stands in for a flag which is not given (contract 5.1 and 5.2).
@@ -66,7 +77,7 @@ func (o *Options) register(flags *pflag.FlagSet) {
 		"further namespaces that may hold applications: names, globs such as team-*, expressions such as /^team-[a-z]+$/")
 	flags.StringVar(&o.CacheDir, "cache-dir", filepath.Join(os.TempDir(), "tiphys"), "folder for the object stores of Git repositories")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8082", "address of the metrics; 0 turns them off")
-	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
+	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8083", "address of /healthz and /readyz; 0 turns them off")
 	flags.BoolVar(&o.Profile, "profile", false, "serve pprof on "+profileAddress)
 	flags.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work at a time")
 	flags.StringVar(&o.LogLevel, "loglevel", "info", "debug, info, warn or error")
@@ -98,18 +109,28 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")
 	o.MaxManifestBytes = 10_000_000
 	flags.Var(size{&o.MaxManifestBytes}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests, such as 10M or 10Mi")
+	flags.StringSliceVar(&o.Controllers, "controllers", []string{applicationController, sealedSecretController}, "controllers that run")
+	o.SealedSecrets.register(flags)
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if name := environment[flag.Name]; name != "" {
+		if name := variableOf(flag); name != "" {
 			flag.Usage += " [$" + name + "]"
 		}
 	})
+}
+
+// variableOf is the variable that stands in for a flag, empty when there is none.
+func variableOf(flag *pflag.Flag) string {
+	if name := environment[flag.Name]; name != "" {
+		return name
+	}
+	return sealedVariable(flag.Name)
 }
 
 // fromEnvironment sets the flags that were not given. An empty variable counts as absent.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		variable := environment[flag.Name]
+		variable := variableOf(flag)
 		if variable == "" || flag.Changed {
 			return
 		}
@@ -152,6 +173,17 @@ func (o *Options) validate() error {
 	}
 	if o.GitTimeout == 0 {
 		errs = append(errs, errors.New("git-request-timeout is 0: a Git server that never answers would be waited for for ever"))
+	}
+	for _, controller := range o.Controllers {
+		if controller != applicationController && controller != sealedSecretController {
+			errs = append(errs, fmt.Errorf("controller %q is not known: write %s, %s or both", controller, applicationController, sealedSecretController))
+		}
+	}
+	if !o.runs(applicationController) && !o.runs(sealedSecretController) {
+		errs = append(errs, errors.New("no controller is to run: see controllers and sealed-secrets"))
+	}
+	if o.runs(sealedSecretController) {
+		errs = append(errs, o.SealedSecrets.validate())
 	}
 	return errors.Join(errs...)
 }

@@ -161,7 +161,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 
 // The help is where users look an option up: each says its default, and the variable that stands in for it.
 func TestHelpNamesTheVariables(t *testing.T) {
-	command := Command()
+	command := Command("dev")
 	help := command.Flags().FlagUsages()
 	for flag, variable := range environment {
 		if !strings.Contains(help, "--"+flag+" ") || !strings.Contains(help, "[$"+variable+"]") {
@@ -178,7 +178,7 @@ func TestHelpNamesTheVariables(t *testing.T) {
 func TestCommandRefusesBadOptions(t *testing.T) {
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	t.Setenv("ARGOCD_SYNC_WAVE_DELAY", "soon")
-	command := Command()
+	command := Command("dev")
 	command.SetArgs(nil)
 	command.SilenceErrors, command.SilenceUsage = true, true
 	if err := command.Execute(); err == nil || !strings.Contains(err.Error(), "ARGOCD_SYNC_WAVE_DELAY") {

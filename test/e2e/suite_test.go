@@ -77,6 +77,8 @@ func startOperator() {
 	Expect(err).NotTo(HaveOccurred())
 	options.CacheDir = filepath.Join(folder, "git")
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
+	options.SealedSecrets.ListenAddress, options.SealedSecrets.MetricsAddress = "0", "0"
+	options.SealedSecrets.KeySize = 2048 // quicker to make
 	options.WaveDelay = 0
 	options.LeaderElect = true
 	options.ApplicationNamespaces = []string{"tenant-*", "/^guest-[0-9]+$/"}

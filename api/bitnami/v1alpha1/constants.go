@@ -22,5 +22,10 @@ const (
 	SealingKeyActive = "active"
 )
 
-// ConditionSynced is True when the Secret equals what the SealedSecret asks for (contract A1).
-const ConditionSynced SealedSecretConditionType = "Synced"
+const (
+	// ConditionSynced is True when the Secret equals what the SealedSecret asks for (contract A1).
+	ConditionSynced SealedSecretConditionType = "Synced"
+	// ConditionSealedWithNewestKey is False when an item is sealed with an older sealing key than the newest. Sealed Secrets
+	// has no such condition.
+	ConditionSealedWithNewestKey SealedSecretConditionType = "SealedWithNewestKey"
+)

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // SealedSecret is a Secret whose values only the operator can read: each item is encrypted for the operator's sealing
@@ -67,9 +68,33 @@ type SealedSecretStatus struct {
 	// ObservedGeneration is the generation of the SealedSecret that the conditions speak of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions holds one entry, of the type Synced.
+	// Conditions holds Synced first, and then, once the Secret could be made, SealedWithNewestKey.
 	// +optional
 	Conditions []SealedSecretCondition `json:"conditions,omitempty"`
+	// Unsealed is what the Secret was last made from. Clients of Sealed Secrets do not know it.
+	// +optional
+	Unsealed *UnsealedRecord `json:"unsealed,omitempty"`
+}
+
+// UnsealedRecord says what a Secret was made from, so that nothing is decrypted again while all of it is as it was, also
+// after a restart. It tells nothing about the values.
+type UnsealedRecord struct {
+	// Digest names what was sealed: the spec, and where the SealedSecret says it may be opened.
+	Digest string `json:"digest"`
+	// SecretUID and SecretResourceVersion name the Secret as it was written.
+	SecretUID             types.UID `json:"secretUID"`
+	SecretResourceVersion string    `json:"secretResourceVersion"`
+	// Keys are the sealing keys that were needed. A key that no object names any more can be retired.
+	// +optional
+	Keys []SealingKeyUse `json:"keys,omitempty"`
+}
+
+// SealingKeyUse names a sealing key and what it opened.
+type SealingKeyUse struct {
+	// Fingerprint is the SHA256 fingerprint of the public key, as OpenSSH writes it.
+	Fingerprint string `json:"fingerprint"`
+	// Items are the keys of encryptedData.
+	Items []string `json:"items"`
 }
 
 // SealedSecretConditionType names what a condition speaks of.
@@ -77,7 +102,7 @@ type SealedSecretConditionType string
 
 // SealedSecretCondition is one thing known about a SealedSecret.
 type SealedSecretCondition struct {
-	// Type is Synced, the only one in use.
+	// Type is Synced or SealedWithNewestKey.
 	Type SealedSecretConditionType `json:"type"`
 	// Status is True, False or Unknown.
 	Status metav1.ConditionStatus `json:"status"`

@@ -92,6 +92,7 @@ func startOperator(t *testing.T, config *rest.Config) context.Context {
 	}
 	options.CacheDir = t.TempDir()
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
+	options.SealedSecrets.Enabled = false
 	options.WaveDelay = 0
 	log := operatorLog(t)
 	ctrl.SetLogger(log)
