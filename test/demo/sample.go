@@ -36,6 +36,17 @@ func sample() map[string]string {
 		"hooks/migrate.yaml":    job("migrate", "PreSync"),
 		"hooks/web.yaml":        deployment("web", "0"),
 		"hooks/announce.yaml":   job("announce", "PostSync"),
+
+		"overlay/kustomization.yaml": "resources: [web.yaml]\nnamePrefix: blue-\nreplicas: [{name: web, count: 3}]\n" +
+			"configMapGenerator: [{name: settings, literals: [mode=demo]}]\n",
+		"overlay/web.yaml":  deployment("web", "0"),
+		"chart/Chart.yaml":  "apiVersion: v2\nname: chart\nversion: 0.1.0\n",
+		"chart/values.yaml": "greeting: hello\n",
+		"chart/templates/greeting.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-greeting}\n" +
+			"data: {text: {{ .Values.greeting | quote }}}\n",
+		"chart/templates/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{ .Release.Name }}-install\n" +
+			"  annotations: {helm.sh/hook: pre-install, helm.sh/hook-delete-policy: before-hook-creation}\n" +
+			"spec:\n  template:\n    spec: {restartPolicy: Never, containers: [{name: main, image: registry.example/install:1.0}]}\n",
 	}
 }
 

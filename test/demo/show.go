@@ -48,7 +48,7 @@ func newDemo(plane *fixture.ControlPlane, server *fixture.GitServer, operator *f
 		return nil, err
 	}
 	d := &demo{cluster: cluster, operator: operator, repository: server.Repository("demo"), files: map[string]string{}, examples: examples}
-	names := []string{"guestbook", "hooks", "waves"}
+	names := []string{"chart", "guestbook", "hooks", "overlay", "waves"}
 	if examples == "" {
 		d.files = sample()
 	} else if names, err = folders(examples); err != nil {
