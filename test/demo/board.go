@@ -79,25 +79,16 @@ func (b *board) waiting() []string {
 	})
 }
 
-// refusal is why this version, or a cluster that lacks the kind, cannot deploy an application; empty when nothing of that
-// sort is the matter.
+// refusal is why a cluster that lacks a kind cannot deploy an application; empty when nothing of that sort is the matter. The
+// row of the object says so, in one text when its group is not there and in another when it is.
 func refusal(app *argov1.Application) string {
-	texts := []string{}
-	for _, condition := range app.Status.Conditions {
-		texts = append(texts, condition.Message)
+	state := app.Status.OperationState
+	if state == nil || state.SyncResult == nil || state.Phase == argov1.OperationSucceeded {
+		return ""
 	}
-	if state := app.Status.OperationState; state != nil && state.SyncResult != nil && state.Phase != argov1.OperationSucceeded {
-		for _, row := range state.SyncResult.Resources {
-			texts = append(texts, row.Message)
-		}
-	}
-	for _, text := range texts {
-		if strings.Contains(text, "not rendered by this version") || strings.Contains(text, "CRD is installed on the destination cluster") {
-			_, after, found := strings.Cut(text, "desc = ")
-			if !found {
-				after = text
-			}
-			return after
+	for _, row := range state.SyncResult.Resources {
+		if strings.Contains(row.Message, "CRD is installed on the destination cluster") || strings.HasSuffix(row.Message, `"" not found`) {
+			return row.Message
 		}
 	}
 	return ""
