@@ -28,18 +28,18 @@ func application(name, repoURL, path string) *argov1.Application {
 func sample() map[string]string {
 	return map[string]string{
 		"guestbook/greeting.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting}\ndata: {text: hello}\n",
-		"guestbook/web.yaml":      deployment("web", "0") + "---\n" + service("web", "0"),
+		"guestbook/web.yaml":      deployment("web") + "---\n" + service("web", "0"),
 		"waves/1-settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n" +
 			"  annotations: {argocd.argoproj.io/sync-wave: \"-1\"}\ndata: {mode: demo}\n",
-		"waves/2-backend.yaml":  deployment("backend", "0"),
+		"waves/2-backend.yaml":  deployment("backend"),
 		"waves/3-frontend.yaml": service("frontend", "1"),
 		"hooks/migrate.yaml":    job("migrate", "PreSync"),
-		"hooks/web.yaml":        deployment("web", "0"),
+		"hooks/web.yaml":        deployment("web"),
 		"hooks/announce.yaml":   job("announce", "PostSync"),
 
 		"overlay/kustomization.yaml": "resources: [web.yaml]\nnamePrefix: blue-\nreplicas: [{name: web, count: 3}]\n" +
 			"configMapGenerator: [{name: settings, literals: [mode=demo]}]\n",
-		"overlay/web.yaml":  deployment("web", "0"),
+		"overlay/web.yaml":  deployment("web"),
 		"chart/Chart.yaml":  "apiVersion: v2\nname: chart\nversion: 0.1.0\n",
 		"chart/values.yaml": "greeting: hello\n",
 		"chart/templates/greeting.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-greeting}\n" +
@@ -50,12 +50,10 @@ func sample() map[string]string {
 	}
 }
 
-func deployment(name, wave string) string {
+func deployment(name string) string {
 	return `apiVersion: apps/v1
 kind: Deployment
-metadata:
-  name: ` + name + `
-  annotations: {argocd.argoproj.io/sync-wave: "` + wave + `"}
+metadata: {name: ` + name + `}
 spec:
   replicas: 2
   selector: {matchLabels: {app: ` + name + `}}
