@@ -118,7 +118,7 @@ func TestBuildOptions(t *testing.T) {
 	if _, err := inflated(t, in, nil, ""); err == nil || !strings.Contains(err.Error(), "is not in or below") {
 		t.Errorf("a file outside of the kustomization: %v", err)
 	}
-	objects, err := inflated(t, in, nil, "--load-restrictor LoadRestrictionsNone --reorder=legacy --enable-managedby-label --enable-alpha-plugins --helm-command helm3")
+	objects, err := inflated(t, in, nil, "--load_restrictor none --reorder=legacy --enable-managedby-label --enable-alpha-plugins --helm-command helm3")
 	if err != nil {
 		t.Fatal(err)
 	}
