@@ -48,6 +48,9 @@ func TestCharts(t *testing.T) {
 		{"a chart", "helmCharts: [{name: c, releaseName: r}]", nil, "r hook test", `{"a":"chart","b":"chart","c":{"d":"chart","e":"chart"}}`},
 		{"no name, as the command calls it", "helmCharts: [{name: c}]", nil, "release-name hook test", ""},
 		{"beside resources, and edited as these are", "resources: [cm.yaml]\nnamePrefix: x-\nnamespace: ns\nhelmCharts: [{name: c, releaseName: r, namespace: other}]", nil, "x-cm x-r x-hook x-test", "about:other "},
+		{"in the namespace of the kustomization", "namespace: ns\nhelmCharts: [{name: c, releaseName: r, skipHooks: true}]", nil, "r", "about:ns "},
+		{"in the namespace of the source", "namespace: ns\nhelmCharts: [{name: c, releaseName: r, skipHooks: true}]", &argov1.ApplicationSourceKustomize{Namespace: "given"}, "r", "about:given "},
+		{"in the namespace of the one that uses it", "namespace: ns\nresources: [../based]", nil, "r", "about:ns "},
 		{"edited by the source", "helmCharts: [{name: c, releaseName: r}]", &argov1.ApplicationSourceKustomize{NameSuffix: "-y"}, "r-y hook-y test-y", ""},
 		{"twice", "helmCharts: [{name: c, releaseName: r, skipHooks: true}, {name: c, releaseName: s, skipHooks: true}]", nil, "r s", ""},
 		{"definitions, and no hooks", "helmCharts: [{name: c, releaseName: r, includeCRDs: true, skipHooks: true}]", nil, "parts.example.com r", ""},
@@ -66,7 +69,8 @@ func TestCharts(t *testing.T) {
 		t.Run(tc.reason, func(t *testing.T) {
 			in := with(chart, files{
 				"app/kustomization.yaml": tc.kustomization, "lib/d/Chart.yaml": "apiVersion: v2\nname: d\nversion: 1.0.0\n", "lib/d/templates/cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\n",
-				"base/kustomization.yaml": "helmCharts: [{name: b}]", "base/charts/b/Chart.yaml": "apiVersion: v2\nname: b\nversion: 1.0.0\n", "base/charts/b/templates/cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: based}\n",
+				"based/kustomization.yaml": "helmGlobals: {chartHome: ../app/charts}\nhelmCharts: [{name: c, releaseName: r, skipHooks: true}]",
+				"base/kustomization.yaml":  "helmCharts: [{name: b}]", "base/charts/b/Chart.yaml": "apiVersion: v2\nname: b\nversion: 1.0.0\n", "base/charts/b/templates/cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: based}\n",
 			})
 			objects, err := inflated(t, in, tc.options, "--enable-helm")
 			if err != nil {
