@@ -129,6 +129,8 @@ tool_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 tool_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
 tool_benchstat := golang.org/x/perf/cmd/benchstat
 tool_kubeseal := github.com/bitnami-labs/sealed-secrets/cmd/kubeseal
+tool_helm := helm.sh/helm/v4/cmd/helm
+tool_kustomize := sigs.k8s.io/kustomize/kustomize/v5
 bin/tools/%: hack/tools/go.mod hack/tools/go.sum
 	@echo "building $* ..."
 	@CGO_ENABLED=0 go build -C hack/tools -trimpath -ldflags '-s -w' -o ../../$@ $(tool_$*)

@@ -14,7 +14,7 @@ import (
 )
 
 // versionsTTL is how long an answer about versions is taken for true.
-const versionsTTL = time.Minute
+const versionsTTL = 10 * time.Second
 
 // Versions is what a cluster says of itself.
 type Versions struct {
@@ -33,7 +33,7 @@ type versionCache struct {
 	kinds    map[schema.GroupVersion][]string
 }
 
-// Versions asks the cluster for its versions, once a minute at most. A group version whose server does not answer keeps the
+// Versions asks the cluster for its versions, every ten seconds at most. A group version whose server does not answer keeps the
 // kinds that it had: that an extension is down for a while must not change what is rendered for the cluster.
 func (c *Conn) Versions(ctx context.Context) (Versions, error) {
 	cache := &c.versions

@@ -57,7 +57,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 	if server.asked != 1 {
-		t.Errorf("asked %d times within a minute", server.asked)
+		t.Errorf("asked %d times at once", server.asked)
 	}
 
 	extension, unknown := schema.GroupVersion{Group: "example.com", Version: "v1"}, schema.GroupVersion{Group: "metrics.k8s.io", Version: "v1beta1"}

@@ -96,6 +96,7 @@ func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings 
 		},
 		Rendering: render.Settings{
 			WithoutKustomize: !parsed.KustomizeEnabled, WithoutHelm: !parsed.HelmEnabled, WithoutJsonnet: !parsed.JsonnetEnabled,
+			KustomizeBuildOptions: parsed.KustomizeBuildOptions, ValueFileSchemes: parsed.ValueFileSchemes,
 		},
 		Status:         diff.StatusScope(parsed.Compare.IgnoreStatus),
 		GlobalProjects: globalProjects(parsed.GlobalProjects),

@@ -14,6 +14,8 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/helm"
+	"github.com/tiphys-io/tiphys/internal/render/jsonnet"
 	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/internal/source"
 	"github.com/tiphys-io/tiphys/internal/source/git"
@@ -287,12 +289,18 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 	sha, err := repository.Commit(map[string]string{
 		"app/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n", "inside/b.txt": "",
 		"kustomized/kustomization.yaml": "configMapGenerator: [{name: g, files: [passwd]}]", "looped/kustomization.yaml": "resources: [a.yaml]",
+		"valued/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "valued/templates/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: {{ .Values.name }}}\n", "shared/values.yaml": "name: a",
+		"helm-link/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "helm-names/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "helm-names/templates/a\nb.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n",
+		"helm-bytes/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "helm-bytes/templates/\xff.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n",
+		"jsonnet-in/a.jsonnet": "import 'l.libsonnet'", "jsonnet-out/a.jsonnet": "importstr 'passwd'", "lib.libsonnet": "{apiVersion: 'v1', kind: 'A', metadata: {name: 'a'}}",
 		"linked/kustomization.yaml": "resources: [base]", "based/kustomization.yaml": "resources: [a.yaml]", "based/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n",
 	},
 		fixture.WithSymlink("escaping/a.yaml", "../../../etc/passwd"), fixture.WithSymlink("absolute/a.yaml", "/etc/passwd"), fixture.WithSymlink("loop/a.yaml", "a.yaml"),
 		fixture.WithSymlink("out", "../elsewhere"), fixture.WithSymlink("chart/Chart.yaml", "../../etc/passwd"),
 		fixture.WithSymlink("inside/a.yaml", "../app/a.yaml"), fixture.WithSymlink("inside/unused.txt", "/etc/passwd"),
-		fixture.WithSymlink("kustomized/passwd", "../../../etc/passwd"), fixture.WithSymlink("looped/a.yaml", "a.yaml"), fixture.WithSymlink("linked/base", "../based"))
+		fixture.WithSymlink("kustomized/passwd", "../../../etc/passwd"), fixture.WithSymlink("looped/a.yaml", "a.yaml"), fixture.WithSymlink("linked/base", "../based"),
+		fixture.WithSymlink("valued/values.yaml", "../shared/values.yaml"), fixture.WithSymlink("valued-out/Chart.yaml", "../valued/Chart.yaml"), fixture.WithSymlink("valued-out/out.yaml", "../../etc/passwd"), fixture.WithSymlink("helm-link/templates/a.yaml", "/etc/passwd"),
+		fixture.WithSymlink("jsonnet-in/l.libsonnet", "../lib.libsonnet"), fixture.WithSymlink("jsonnet-out/passwd", "../../../etc/passwd"), fixture.WithSymlink("override/.argocd-source.yaml", "/etc/passwd"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +313,8 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	dispatcher := render.Dispatcher{
-		argov1.SourceTypeDirectory: directory.New(directory.Options{}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+		argov1.SourceTypeDirectory: directory.New(directory.Options{Jsonnet: jsonnet.New(jsonnet.Options{})}), argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{}),
+		argov1.SourceTypeHelm: helm.New(helm.Options{}),
 	}
 	for _, tc := range []struct {
 		path string
@@ -316,13 +325,21 @@ func TestLinksThatLeaveTheRepositoryAreRefused(t *testing.T) {
 		{"absolute", source.ErrLinkEscapes, "absolute/a.yaml"},
 		{"loop", source.ErrLinkLoop, "loop/a.yaml"},
 		{"out", source.ErrLinkEscapes, "out"},
-		{"chart", nil, "sources of type Helm"},
+		{"chart", source.ErrLinkEscapes, "chart/Chart.yaml"},
+		{"valued", nil, ""},
+		{"valued-out", source.ErrLinkEscapes, "valued-out/out.yaml"},
+		{"helm-link", source.ErrLinkEscapes, "helm-link/templates/a.yaml"},
+		{"helm-names", nil, ""},
+		{"helm-bytes", nil, "helm-bytes/templates/"},
+		{"jsonnet-in", nil, ""},
+		{"jsonnet-out", source.ErrLinkEscapes, "Failed to evaluate jsonnet"},
+		{"override", source.ErrLinkEscapes, ".argocd-source.yaml"},
 		{"inside", nil, ""},
 		{"kustomized", source.ErrLinkEscapes, "symbolic link leads out of the repository"},
 		{"looped", source.ErrLinkLoop, "too many symbolic links"},
 		{"linked", nil, ""},
 	} {
-		objects, _, err := dispatcher.Render(t.Context(), render.Request{Source: argov1.ApplicationSource{Path: tc.path}, Tree: in})
+		objects, _, err := dispatcher.Render(t.Context(), render.Request{Source: argov1.ApplicationSource{Path: tc.path}, Tree: in, Instance: render.Instance{Name: "app"}})
 		switch {
 		case tc.text == "":
 			if err != nil || len(objects) != 1 {

@@ -32,6 +32,8 @@ const (
 	KeyKustomizeEnabled   = "kustomize.enable"
 	KeyHelmEnabled        = "helm.enable"
 	KeyJsonnetEnabled     = "jsonnet.enable"
+	KeyKustomizeOptions   = "kustomize.buildOptions"
+	KeyValueFileSchemes   = "helm.valuesFileSchemes"
 )
 
 const (
@@ -90,6 +92,11 @@ type Settings struct {
 	InClusterEnabled bool
 	// KustomizeEnabled, HelmEnabled and JsonnetEnabled permit those renderers; default true.
 	KustomizeEnabled, HelmEnabled, JsonnetEnabled bool
+	// KustomizeBuildOptions are options of "kustomize build", as on a command line; default none.
+	KustomizeBuildOptions string
+	// ValueFileSchemes are the schemes of URLs that value files of Helm may come from; an empty value permits none. Default
+	// https and http.
+	ValueFileSchemes []string
 
 	exclusions, inclusions []filter
 	excludedVersion        string
@@ -117,6 +124,9 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		GlobalProjects:   p.globalProjects(),
 		excludedVersion:  p.data[KeyResourceExclusions] + "\n---\n" + p.data[KeyResourceInclusions],
 		HealthScripts:    p.healthScripts(),
+		ValueFileSchemes: p.schemes(),
+
+		KustomizeBuildOptions: p.value(KeyKustomizeOptions),
 	}
 	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
 	return s, p.errs
@@ -133,6 +143,15 @@ type parser struct {
 
 // value is the trimmed value of a key; empty counts as absent.
 func (p *parser) value(key string) string { return strings.TrimSpace(p.data[key]) }
+
+// schemes reads a list that commas separate; unlike elsewhere, an empty value is not an absent one.
+func (p *parser) schemes() []string {
+	value, ok := p.data[KeyValueFileSchemes]
+	if !ok {
+		return []string{"https", "http"}
+	}
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+}
 
 func (p *parser) reject(key string, cause error, remedy string) {
 	value := p.value(key)

@@ -21,6 +21,7 @@ func defaults() settings.Settings {
 		Timeout: 2 * time.Minute, TimeoutJitter: time.Minute,
 		Compare:          settings.CompareOptions{IgnoreStatus: settings.StatusOfAll, IgnoreDifferencesOnUpdates: true},
 		InClusterEnabled: true, KustomizeEnabled: true, HelmEnabled: true, JsonnetEnabled: true,
+		ValueFileSchemes: []string{"https", "http"},
 	}
 }
 
@@ -38,13 +39,16 @@ func TestParse(t *testing.T) {
 			"timeout.reconciliation": "3m", "timeout.reconciliation.jitter": "0s", "timeout.hard.reconciliation": "1h",
 			"resource.compareoptions":  "ignoreResourceStatusField: crd\nignoreAggregatedRoles: true\nignoreDifferencesOnResourceUpdates: false",
 			"cluster.inClusterEnabled": "false", "kustomize.enable": "false", "helm.enable": "F", "jsonnet.enable": "0",
+			"kustomize.buildOptions": " --enable-helm ", "helm.valuesFileSchemes": "s3, https",
 		}, func(s *settings.Settings) {
 			*s = settings.Settings{
 				TrackingMethod: "annotation+label", InstanceLabelKey: "example.com/app", InstallationID: "one",
 				Timeout: 3 * time.Minute, TimeoutHard: time.Hour,
-				Compare: settings.CompareOptions{IgnoreStatus: settings.StatusOfCRDs, IgnoreAggregatedRoles: true},
+				Compare:               settings.CompareOptions{IgnoreStatus: settings.StatusOfCRDs, IgnoreAggregatedRoles: true},
+				KustomizeBuildOptions: "--enable-helm", ValueFileSchemes: []string{"s3", "https"},
 			}
 		}, nil},
+		{"An empty list of schemes permits none.", map[string]string{"helm.valuesFileSchemes": ""}, func(s *settings.Settings) { s.ValueFileSchemes = []string{} }, nil},
 		{"A number is seconds, and zero turns polling off.", map[string]string{"timeout.reconciliation": "0", "timeout.reconciliation.jitter": "90"}, func(s *settings.Settings) {
 			s.Timeout, s.TimeoutJitter = 0, 90*time.Second
 		}, nil},
@@ -104,6 +108,7 @@ func TestParseReferenceManifest(t *testing.T) {
 	want := defaults()
 	want.TrackingMethod, want.InstanceLabelKey, want.InstallationID = cm.Data[settings.KeyTrackingMethod], "mycompany.com/appname", "my-unique-id"
 	want.Compare.IgnoreAggregatedRoles = true
+	want.KustomizeBuildOptions, want.ValueFileSchemes = "--load_restrictor none", []string{"http", "https"}
 	want.IgnoreDifferences = argov1.IgnoreDifferences{
 		{Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}, ManagedFieldsManagers: []string{"kube-controller-manager"}},
 		{

@@ -112,7 +112,7 @@ func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, e
 		}
 		revision, err := rendering.Resolve(ctx, src, req.Force)
 		if err != nil {
-			return nil, sourceError(i, len(req.Sources), err)
+			return nil, sourceError(i, len(req.Sources), "", err)
 		}
 		revisions[i] = revision
 	}
@@ -133,7 +133,7 @@ func Build(ctx context.Context, rendering Rendering, req Request, revisions []st
 		}
 		rendered, sourceType, err := rendering.Render(ctx, req, i, revisions)
 		if err != nil {
-			return nil, sourceError(i, len(req.Sources), err)
+			return nil, sourceError(i, len(req.Sources), sourceType, err)
 		}
 		state.Types = append(state.Types, sourceType)
 		objects = append(objects, rendered...)
@@ -160,10 +160,11 @@ func parseManifests(manifests []string) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// sourceError has the wording that users of the ComparisonError condition know (contract 2.10).
-func sourceError(i, n int, err error) error {
+// sourceError has the wording that users of the ComparisonError condition know (contract 2.10). What is wrong with a file of
+// a directory has a code of its own there.
+func sourceError(i, n int, sourceType argov1.ApplicationSourceType, err error) error {
 	code := "Unknown"
-	if _, isManifest := errors.AsType[*manifest.Error](err); isManifest {
+	if _, isManifest := errors.AsType[*manifest.Error](err); isManifest && sourceType == argov1.SourceTypeDirectory {
 		code = "FailedPrecondition"
 	}
 	return fmt.Errorf("failed to generate manifest for source %d of %d: rpc error: code = %s desc = %w", i+1, n, code, err)

@@ -295,6 +295,20 @@ func TestTwoRenderersAreNoInvalidSpec(t *testing.T) {
 	}
 }
 
+// A plugin is refused before anything is fetched, with what is supported.
+func TestPluginsAreAnInvalidSpec(t *testing.T) {
+	r := onCluster(t)
+	plugin := argov1.ApplicationSource{RepoURL: "u", Path: "p", Plugin: &argov1.ApplicationSourcePlugin{Name: "x"}}
+	for want, change := range map[string]func(app *argov1.Application){
+		"spec.source.plugin: config management plugins are not run":     func(app *argov1.Application) { app.Spec.Source = &plugin },
+		"spec.sources[0].plugin: config management plugins are not run": func(app *argov1.Application) { app.Spec.Sources = argov1.ApplicationSources{plugin} },
+	} {
+		if violations := r.validate(&tracked(change).app.Spec); len(violations) != 1 || !strings.HasPrefix(violations[0], want) {
+			t.Errorf("%v, want %s", violations, want)
+		}
+	}
+}
+
 // The warning names this application with its namespace and the other as its mark does (B 19).
 func TestSharedResourceWarning(t *testing.T) {
 	s := tracked(func(*argov1.Application) {})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -111,7 +112,9 @@ func newRelease(ctx context.Context, req render.Request, limits Options) (*relea
 	if err != nil {
 		return nil, fmt.Errorf("spec.source.helm.kubeVersion %q is no version such as 1.37.2: %w", cluster.KubeVersion, err)
 	}
-	rel.kubeVersion = version.String()[1:]
+	for rel.kubeVersion = version.String()[1:]; strings.Count(rel.kubeVersion, ".") < 2; {
+		rel.kubeVersion += ".0" // constraints want all three parts
+	}
 	return rel, nil
 }
 

@@ -189,6 +189,7 @@ func TestRelease(t *testing.T) {
 		{"an installation, the first", "{{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }} {{ .Release.Service }}", nil, "true false 1 Helm"},
 		{"the version of the cluster, without what its provider adds", "{{ .Capabilities.KubeVersion.Version }} {{ .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion.Minor }}", nil, "v1.37.2 v1.37.2 37"},
 		{"the version that is given", "{{ .Capabilities.KubeVersion }}", &argov1.ApplicationSourceHelm{KubeVersion: "1.20.3"}, "v1.20.3"},
+		{"a version of two parts", "{{ .Capabilities.KubeVersion }}", &argov1.ApplicationSourceHelm{KubeVersion: "1.20"}, "v1.20.0"},
 		{"what the cluster serves", `{{ .Capabilities.APIVersions.Has "v1/Pod" }} {{ .Capabilities.APIVersions.Has "example.com/v1" }}`, nil, "true false"},
 		{"what is given in its place", `{{ .Capabilities.APIVersions.Has "v1/Pod" }} {{ .Capabilities.APIVersions.Has "example.com/v1" }}`, &argov1.ApplicationSourceHelm{APIVersions: []string{"example.com/v1"}}, "false true"},
 		{"a cluster has nothing to look up", `{{ lookup "v1" "Secret" "kube-system" "" | len }}{{ (lookup "v1" "Node" "" "x").metadata }}`, nil, "0"},

@@ -26,6 +26,7 @@ func parseBuildOptions(text string) (buildOptions, error) {
 	words := strings.Fields(text)
 	for len(words) > 0 {
 		name, value, hasValue := strings.Cut(words[0], "=")
+		name = strings.ReplaceAll(name, "_", "-") // Argo CD's reference writes it so
 		words = words[1:]
 		switch name {
 		case "--load-restrictor", "--reorder", "--helm-command":
@@ -54,7 +55,7 @@ func parseBuildOptions(text string) (buildOptions, error) {
 // set sets an option that has a value. The command for Helm does not matter: none is run.
 func (o *buildOptions) set(name, value string) error {
 	switch {
-	case name == "--load-restrictor" && strings.EqualFold(value, types.LoadRestrictionsNone.String()):
+	case name == "--load-restrictor" && (strings.EqualFold(value, types.LoadRestrictionsNone.String()) || value == "none"):
 		o.restrictions = types.LoadRestrictionsNone // still within the repository
 	case name == "--load-restrictor" && (strings.EqualFold(value, types.LoadRestrictionsRootOnly.String()) || value == "rootOnly"):
 		o.restrictions = types.LoadRestrictionsRootOnly

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
 
@@ -24,8 +26,9 @@ import (
 // charts renders the charts of kustomizations, where argocd-cm permits them. The library would run a command for each; it is
 // shown a resource in the place of the chart.
 type charts struct {
-	renderer render.Renderer
-	req      render.Request
+	renderer  render.Renderer
+	req       render.Request
+	namespace string // of the source's own kustomization; charts that no other says anything for have it too
 }
 
 // chartPrefix begins the name of the resource that the library is shown for a chart.
@@ -33,7 +36,11 @@ const chartPrefix = ".helm-chart-"
 
 // inflate gives a kustomization with what its charts render among its resources.
 func (v *view) inflate(rel, root string, data []byte) ([]byte, error) {
-	if v.charts == nil || !bytes.Contains(data, []byte("helmChart")) {
+	if v.charts == nil {
+		return data, nil
+	}
+	own := root == render.Root(v.charts.req.Source)
+	if !own && !bytes.Contains(data, []byte("helmChart")) {
 		return data, nil
 	}
 	if _, err := manifest.Measure(rel, data, v.options.MaxBytes); err != nil {
@@ -44,34 +51,59 @@ func (v *view) inflate(rel, root string, data []byte) ([]byte, error) {
 		return data, nil //nolint:nilerr // the library says it better
 	}
 	k.FixKustomization()
+	if options := v.charts.req.Source.Kustomize; own && options != nil && options.Namespace != "" {
+		k.Namespace = options.Namespace // which is edited in later
+	}
+	if own {
+		v.charts.namespace = k.Namespace
+	}
+	if len(k.HelmCharts) == 0 {
+		return data, nil
+	}
+	if err := v.inflateCharts(rel, root, &k); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(k)
+}
+
+// inflateCharts puts a resource in the place of each chart.
+func (v *view) inflateCharts(rel, root string, k *types.Kustomization) error {
 	globals := types.HelmGlobals{}
 	if k.HelmGlobals != nil {
 		globals = *k.HelmGlobals
 	}
-	for i := range k.HelmCharts {
-		objects, err := v.charts.render(v, root, globals, k.HelmCharts[i])
+	for i, chart := range k.HelmCharts {
+		chart.Namespace = cmp.Or(chart.Namespace, k.Namespace, v.charts.namespace)
+		objects, err := v.charts.render(v, root, globals, chart)
 		if err != nil {
-			return nil, fmt.Errorf("%s: helmCharts[%d]: %w", rel, i, err)
+			return fmt.Errorf("%s: helmCharts[%d]: %w", rel, i, err)
 		}
-		name := fmt.Sprintf(chartPrefix+"%d-%s.yaml", i, path.Base(k.HelmCharts[i].Name))
 		text, err := write(objects)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(objects) == 0 {
 			continue
 		}
+		name := fmt.Sprintf(chartPrefix+"%d-%s.yaml", i, path.Base(chart.Name))
 		v.edited[path.Join(root, name)] = text
 		k.Resources = append(k.Resources, name)
 	}
 	k.HelmCharts, k.HelmGlobals = nil, nil
-	return yaml.Marshal(k)
+	return nil
 }
 
-// write writes objects as documents of YAML.
+// write writes objects as documents of YAML, with the mark of the library for what charts made: it leaves their namespaces
+// to them.
 func write(objects []*unstructured.Unstructured) ([]byte, error) {
 	var b bytes.Buffer
 	for _, object := range objects {
+		annotations := object.GetAnnotations()
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[konfig.HelmGeneratedAnnotation] = "true"
+		object.SetAnnotations(annotations)
 		data, err := json.Marshal(object.Object)
 		if err != nil {
 			return nil, err

@@ -12,7 +12,6 @@ import (
 // The kinds of messages.
 const (
 	kindJob      = 'j' // to the process
-	kindPreload  = 'p' // to the process, with a job: what is sent along; its content follows as data
 	kindQuestion = 'q' // from the process, while it works
 	kindAnswer   = 'a' // to the process, JSON
 	kindData     = 'd' // to the process, the content of a file

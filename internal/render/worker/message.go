@@ -23,7 +23,8 @@ type job struct {
 	Cluster     bool     // whether the cluster can be asked for its versions
 	Remote      bool     // whether charts and files can be had from elsewhere
 	Settings    render.Settings
-	Preload     bool // whether a part of the tree is sent along
+	Preload     bool   // whether the source's folder is had at once
+	Hash        string // of that folder; empty if it is not known
 }
 
 // question is what a process asks while it works.
@@ -43,6 +44,7 @@ const (
 	opReadLink operation = "readlink"
 	opReadDir  operation = "readdir"
 	opReadFile operation = "readfile"
+	opPreload  operation = "preload" // the answer is an index; the content follows as data
 	opCluster  operation = "cluster"
 	opChart    operation = "chart"
 	opFile     operation = "file"

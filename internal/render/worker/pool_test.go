@@ -176,6 +176,61 @@ func TestErrorsOfTheOperatorComeBack(t *testing.T) {
 	}
 }
 
+// hashed is a tree whose folders have an identity, and which counts what is read of it.
+type hashed struct {
+	fstest.MapFS
+	id   string
+	read *int
+}
+
+func (h hashed) Hash(string) (string, error) { return h.id, nil }
+
+func (h hashed) ReadFile(name string) ([]byte, error) {
+	*h.read++
+	return h.MapFS.ReadFile(name)
+}
+
+func TestAChartIsSentOnce(t *testing.T) {
+	pool := newPool(t, worker.Options{Processes: 1})
+	read := 0
+	show := func(id, template string) string {
+		t.Helper()
+		objects, err := pool.Renderer(argov1.SourceTypeHelm).Render(t.Context(), request(hashed{chart(template), id, &read}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range objects {
+			if object.Object["data"] != nil {
+				return object.GetName()
+			}
+		}
+		return ""
+	}
+	named := func(name string) string { return strings.Replace(configMap, "name: x", "name: "+name, 1) }
+	show("1", named("a"))
+	first := read
+	if got := show("1", named("a")); got != "a" || read != first+1 { // the link is read again
+		t.Errorf("%s, %d files read at first and %d then", got, first, read-first)
+	}
+	if got := show("2", named("b")); got != "b" {
+		t.Errorf("another commit renders as %s", got)
+	}
+	if got := show("1", named("a")); got != "a" {
+		t.Errorf("the first again renders as %s", got)
+	}
+	for i := range 40 { // more than is kept
+		tree := chart(named("x"))
+		tree["app/large"] = &fstest.MapFile{Data: make([]byte, 1<<20)}
+		if _, err := pool.Renderer(argov1.SourceTypeHelm).Render(t.Context(), request(hashed{tree, fmt.Sprint("large ", i), &read})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := read
+	if got := show("1", named("a")); got != "a" || read == before+1 {
+		t.Errorf("%s: what is kept has no bound", got)
+	}
+}
+
 // elsewhere has one file and no chart.
 type elsewhere struct{}
 
@@ -354,7 +409,8 @@ func BenchmarkPool(b *testing.B) {
 	for i := range 50 {
 		large[fmt.Sprintf("app/templates/t%d.yaml", i)] = &fstest.MapFile{Data: bytes.ReplaceAll([]byte(configMap), []byte("name: x"), fmt.Appendf(nil, "name: x%d", i))}
 	}
-	for name, tree := range map[string]fs.FS{"small": chart(configMap), "50 templates": large} {
+	read := 0
+	for name, tree := range map[string]fs.FS{"small": chart(configMap), "50 templates": large, "small, kept": hashed{chart(configMap), "s", &read}, "50 templates, kept": hashed{large, "l", &read}} {
 		for kind, renderer := range map[string]render.Renderer{"pool": pool.Renderer(argov1.SourceTypeHelm), "in process": helm.New(helm.Options{})} {
 			b.Run(name+"/"+kind, func(b *testing.B) {
 				for b.Loop() {

@@ -4,18 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/render"
 )
 
-// A chart is read as a whole, so its folder is sent along with the job: to ask for each file would take longer than to
-// render most charts. What lies beyond these bounds, and links, are asked for.
+// A chart is read as a whole, so the process gets its folder at once: to ask for each file would take longer than to render
+// most charts. What lies beyond these bounds, and links, are asked for.
 const (
 	preloadBytes   = 4 << 20
 	preloadFiles   = 1000
 	preloadFolders = 200
 )
 
-// preloaded describes the part of a tree that is sent along.
+// preloaded describes a folder of a tree.
 type preloaded struct {
 	Folders map[string][]info
 	Files   []preloadedFile // in the order of their content
@@ -55,7 +59,7 @@ func preload(tree fs.FS, root string) (found preloaded, content []byte) {
 	return found, content
 }
 
-// load takes what was sent along with a job.
+// load takes a folder.
 func (t *remoteTree) load(index, content []byte) error {
 	var found preloaded
 	if err := json.Unmarshal(index, &found); err != nil {
@@ -73,4 +77,53 @@ func (t *remoteTree) load(index, content []byte) error {
 		content = content[file.Length:]
 	}
 	return nil
+}
+
+// hasher is a tree that knows the identity of its folders. A folder's covers the text of links and not what they lead to,
+// which is why links are asked for.
+type hasher interface {
+	Hash(name string) (string, error)
+}
+
+// hash is the identity of a chart's folder, empty if the tree does not know it.
+func hash(sourceType argov1.ApplicationSourceType, req render.Request) string {
+	tree, ok := req.Tree.(hasher)
+	if !ok || sourceType != argov1.SourceTypeHelm {
+		return ""
+	}
+	id, err := tree.Hash(render.Root(req.Source))
+	if err != nil {
+		return ""
+	}
+	return id + " " + render.Root(req.Source) // the folder's name is among what is kept
+}
+
+// keptBytes is how much of folders a process keeps.
+const keptBytes = 16 << 20
+
+// keeper keeps folders by their hash for later jobs: many applications render one chart with other values. When there are
+// too many, it forgets all: those that are used come back at once.
+type keeper struct {
+	folders map[string]*remoteTree
+	bytes   int
+}
+
+// fill gives a tree what is kept, if it is.
+func (k *keeper) fill(hash string, tree *remoteTree) bool {
+	found, ok := k.folders[hash]
+	if ok {
+		tree.folders, tree.files = maps.Clone(found.folders), found.files
+	}
+	return ok
+}
+
+// keep keeps what a tree was filled with.
+func (k *keeper) keep(hash string, tree *remoteTree, size int) {
+	if hash == "" || size > keptBytes/2 {
+		return
+	}
+	if k.bytes += size; k.folders == nil || k.bytes > keptBytes {
+		k.folders, k.bytes = map[string]*remoteTree{}, size
+	}
+	k.folders[hash] = &remoteTree{folders: maps.Clone(tree.folders), files: tree.files}
 }

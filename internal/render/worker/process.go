@@ -82,11 +82,6 @@ func (p *process) do(ctx context.Context, j *job, req render.Request, largest in
 	if err := p.pipe.sendJSON(kindJob, j); err != nil {
 		return nil, 0, true, err
 	}
-	if j.Preload {
-		if err := p.sendPreload(req); err != nil {
-			return nil, 0, true, err
-		}
-	}
 	served := &served{req: req, references: j.References}
 	for {
 		kind, payload, err := p.pipe.receive(max(largestQuestion, largestHeader))
@@ -104,15 +99,6 @@ func (p *process) do(ctx context.Context, j *job, req render.Request, largest in
 			return nil, 0, true, errProtocol
 		}
 	}
-}
-
-// sendPreload sends the folder of a source along.
-func (p *process) sendPreload(req render.Request) error {
-	index, content := preload(req.Tree, render.Root(req.Source))
-	if err := p.pipe.sendJSON(kindPreload, index); err != nil {
-		return err
-	}
-	return p.pipe.send(kindData, content)
 }
 
 // result reads what came of a job.
@@ -164,6 +150,13 @@ func (s *served) answer(ctx context.Context, p *pipe, payload []byte) error {
 	var q question
 	if err := json.Unmarshal(payload, &q); err != nil {
 		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if q.Operation == opPreload {
+		index, content := preload(s.req.Tree, render.Root(s.req.Source))
+		if err := p.sendJSON(kindAnswer, index); err != nil {
+			return err
+		}
+		return p.send(kindData, content)
 	}
 	a, data, err := s.find(ctx, q)
 	switch {

@@ -75,6 +75,7 @@ type server struct {
 	pipe      *pipe
 	messages  chan message
 	grown     uint64 // bytes of memory at which the process ends after a job
+	kept      keeper
 }
 
 type message struct {
@@ -108,11 +109,7 @@ func (s *server) next(ctx context.Context) (last bool, err error) {
 	}
 	tree := &remoteTree{asker: s}
 	if j.Preload {
-		index, content := <-s.messages, <-s.messages
-		if index.kind != kindPreload || content.kind != kindData {
-			return true, errProtocol
-		}
-		if err := tree.load(index.payload, content.payload); err != nil {
+		if err := s.preload(j.Hash, tree); err != nil {
 			return true, err
 		}
 	}
@@ -126,6 +123,26 @@ func (s *server) next(ctx context.Context) (last bool, err error) {
 		return r.Last, err
 	}
 	return r.Last, s.pipe.send(kindObjects, payload)
+}
+
+// preload fills a tree with the source's folder, which the process may have from an earlier job.
+func (s *server) preload(hash string, tree *remoteTree) error {
+	if s.kept.fill(hash, tree) {
+		return nil
+	}
+	kind, index, err := s.ask(question{Operation: opPreload})
+	if err != nil {
+		return err
+	}
+	content := <-s.messages
+	if kind != kindAnswer || content.kind != kindData {
+		return errProtocol
+	}
+	if err := tree.load(index, content.payload); err != nil {
+		return err
+	}
+	s.kept.keep(hash, tree, len(index)+len(content.payload))
+	return nil
 }
 
 func marshal(objects []*unstructured.Unstructured) ([]byte, error) {
@@ -210,6 +227,6 @@ func newJob(sourceType argov1.ApplicationSourceType, req render.Request) *job {
 		Type: sourceType, Source: req.Source, Instance: req.Instance, Environment: req.Environment,
 		References: slices.Sorted(maps.Keys(req.References)), Multiple: req.References != nil, Cluster: req.Cluster != nil,
 		Remote: req.Remote != nil, Settings: req.Settings,
-		Preload: sourceType == argov1.SourceTypeHelm,
+		Preload: sourceType == argov1.SourceTypeHelm, Hash: hash(sourceType, req),
 	}
 }

@@ -1,0 +1,4 @@
+{{- define "shared.labels" -}}
+managed-by: {{ .Release.Service }}
+instance: {{ .Release.Name }}
+{{- end -}}
