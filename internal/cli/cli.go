@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tiphys-io/tiphys/internal/cli/sealedsecret"
 )
 
 // version is set when a release is built.
@@ -40,6 +42,7 @@ func New() *cobra.Command {
 	}
 	root.SetVersionTemplate("controller version: {{.Version}}\n") // what tools of Sealed Secrets ask for (contract A9)
 	root.AddCommand(healthCommand(), versionCommand())
+	root.AddCommand(sealedsecret.Commands()...)
 	return root
 }
 

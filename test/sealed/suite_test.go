@@ -79,6 +79,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		output, err := plane.Kubectl(ctx, "apply", "--server-side", "-k", filepath.Join("..", "..", "config", kustomization))
 		Expect(err).NotTo(HaveOccurred(), output)
 	}
+	// The program runs here and not as a Pod, which the control plane would only play.
+	text, err := plane.Kubectl(ctx, "scale", "deployment", "tiphys", "-n", keyNamespace, "--replicas=0")
+	Expect(err).NotTo(HaveOccurred(), text)
 	running = &operator{log: filepath.Join(folder, "operator.log"), api: freePort(), metrics: freePort()}
 	running.start()
 	DeferCleanup(func() { running.stop() })

@@ -107,7 +107,10 @@ func combine(live, wanted *corev1.Secret, owned claim) (*corev1.Secret, *failure
 	if equality.Semantic.DeepEqual(live, changed) {
 		return nil, nil
 	}
-	return changed, forbidden(live, changed)
+	if failed := forbidden(live, changed); failed != nil {
+		return nil, failed
+	}
+	return changed, nil
 }
 
 // forbidden says which change the API server would refuse, and the remedy. The deletion of the Secret brings the next attempt.
