@@ -55,6 +55,8 @@ var floors = map[string]floor{
 	"automated": {98, true}, "deletion": {98, true}, "hooks": {98, true}, "manifests": {98, true}, "operation": {98, true},
 	"options": {98, true}, "projects": {98, true}, "prune": {98, true}, "tracking": {98, true}, "waves": {98, true},
 	"drift": {98, false}, "revisions": {98, false}, "status": {98, false},
+	"directory": {98, false}, "kustomize": {98, false}, "helm": {98, false}, "sources": {98, false}, "errors": {98, false},
+	"examples": {98, false}, "e2e": {97, false},
 }
 
 func TestRecordedCases(t *testing.T) {
