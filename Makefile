@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash -o errexit -o nounset -o pipefail
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell git describe --tags --always --abbrev=40 --dirty 2>/dev/null || echo dev)
 IMG ?= ghcr.io/tiphys-io/tiphys:$(VERSION)
 PLATFORMS ?= linux/amd64,linux/arm64
 # Plugins of Kustomize are never loaded; without the code for them the linker keeps less.

@@ -74,6 +74,15 @@
 // refresh, autosync and operate, a file each; one report at the end writes the status, and only when its meaning changed.
 // controller/outcome gives errors their meaning there: come back, wait for somebody, or try again.
 //
+// # SealedSecrets
+//
+// sealing encrypts the items of a Secret for a sealing key, and makes the Secret again; randomness is an argument. It renders
+// the templates of SealedSecrets, within bounds, and its errors hold no value.
+//
+// controller/sealedsecret is the shell around it: it follows the keys and makes new ones, keeps the Secrets, and serves what
+// kubeseal asks for. What a Secret was made from stands in the status of its SealedSecret, so that nothing is decrypted twice.
+// controller/application asks it, through a function that operator hands over, whether a target could be unsealed.
+//
 // # The two ends
 //
 // cli is the commands for people. operator is the composition root: it alone reads flags and environment, makes the pieces

@@ -14,21 +14,23 @@ import (
 // version is set when a release is built.
 var version = "dev"
 
-// release is what the version of a release looks like.
-var release = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+`)
+// known is what the version of a release looks like, or the commit of a build between releases.
+var known = regexp.MustCompile(`^(v[0-9]+\.[0-9]+\.[0-9]+|[0-9a-f]{40})`)
 
-// Version is the version that runs: that of the release, the commit that it was built from where that is known, or "dev".
+// Version is the version that runs: that of the release, or the commit that it was built from. Where neither is known it is
+// v0.0.0 with what is, as Go modules have it.
 func Version() string {
-	info, known := debug.ReadBuildInfo()
-	if release.MatchString(version) || !known {
+	if known.MatchString(version) {
 		return version
 	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				return setting.Value
+			}
 		}
 	}
-	return version
+	return "v0.0.0-" + version
 }
 
 // New is the root command with all commands for people.

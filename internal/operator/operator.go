@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -112,13 +113,14 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
 		return fmt.Errorf("adding the probes: %w", err)
 	}
-	if options.runs(applicationController) {
-		if err := addApplications(ctx, mgr, config, options, served); err != nil {
+	var invalid func(*unstructured.Unstructured) string
+	if options.runs(sealedSecretController) {
+		if invalid, err = addSealedSecrets(ctx, mgr, config, options); err != nil {
 			return err
 		}
 	}
-	if options.runs(sealedSecretController) {
-		if err := addSealedSecrets(ctx, mgr, config, options); err != nil {
+	if options.runs(applicationController) {
+		if err := addApplications(ctx, mgr, config, options, served, invalid); err != nil {
 			return err
 		}
 	}
@@ -167,8 +169,10 @@ func watchedObjects(options *Options, served namespaces) (map[client.Object]cach
 	return byObject, watchSealedSecrets(byObject, options)
 }
 
-// addApplications joins the controller of Applications to the manager.
-func addApplications(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces) error {
+// addApplications joins the controller of Applications to the manager; invalid is what the dry run of a sync asks.
+func addApplications(
+	ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces, invalid func(*unstructured.Unstructured) string,
+) error {
 	conn, err := cluster.InCluster(config)
 	if err != nil {
 		return err
@@ -198,6 +202,7 @@ func addApplications(ctx context.Context, mgr manager.Manager, config *rest.Conf
 			},
 		},
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
+		Invalid:     invalid,
 		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
 		Options: application.Options{
 			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SyncTimeout: options.SyncTimeout, JQTimeout: options.JQTimeout,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -58,22 +60,23 @@ type sealedSecrets struct {
 	reconciler *sealedsecret.Reconciler
 }
 
-// addSealedSecrets joins the controller of SealedSecrets to the manager.
-func addSealedSecrets(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options) error {
+// addSealedSecrets joins the controller of SealedSecrets to the manager. It gives what the dry run of a sync asks: why a target
+// could not be unsealed.
+func addSealedSecrets(ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options) (func(*unstructured.Unstructured) string, error) {
 	o := &options.SealedSecrets
 	namespace, err := keyNamespace(ctx, mgr.GetAPIReader(), options)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	recorder, err := newRecorder(ctx, mgr, config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := &sealedSecrets{options: o}
 	everything := func(ctx context.Context) { s.reconciler.Everything(ctx) }
 	order, err := sealing.ParseOrder(o.KeyOrder)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.keys = &sealedsecret.Keyring{Prefix: o.KeyPrefix, Order: order, Recorder: recorder, Changed: everything}
 	s.upstream = &sealedsecret.Upstream{Recorder: recorder, Changed: everything}
@@ -84,17 +87,28 @@ func addSealedSecrets(ctx context.Context, mgr manager.Manager, config *rest.Con
 		},
 	}
 	if err := s.addCaches(mgr, config, namespace); err != nil {
-		return err
+		return nil, err
 	}
 	renewer, err := s.renewer(ctx, mgr, namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := errors.Join(mgr.Add(s.keys), mgr.Add(s.upstream), mgr.Add(renewer), s.addServers(mgr, options.Revision)); err != nil {
-		return fmt.Errorf("adding the controller of SealedSecrets: %w", err)
+		return nil, fmt.Errorf("adding the controller of SealedSecrets: %w", err)
 	}
 	ctrl.LoggerFrom(ctx).Info("serving SealedSecrets", "keyNamespace", namespace)
-	return s.reconciler.SetupWithManager(mgr)
+	selector, err := labels.Parse(o.LabelSelector)
+	if err != nil {
+		return nil, fmt.Errorf("label-selector: %w", err)
+	}
+	check := &sealedsecret.Check{
+		Keys: s.keys, StandBy: s.upstream.Name, Options: sealing.Options{AcceptLegacy: o.AcceptLegacy},
+		Serves: func(object *bitnamiv1.SealedSecret) bool {
+			return selector.Matches(labels.Set(object.Labels)) &&
+				(o.AllNamespaces || object.Namespace == options.Namespace || slices.Contains(o.AdditionalNamespaces, object.Namespace))
+		},
+	}
+	return check.Invalid, s.reconciler.SetupWithManager(mgr)
 }
 
 // keyNamespace is where the sealing keys are: where they were said to be, where an installation of Sealed Secrets usually has

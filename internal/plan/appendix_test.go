@@ -252,3 +252,17 @@ func TestRejectionsAreToldTogether(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
+
+// What cannot work is told in the dry run: of a hook as of an object, and before anything of an earlier wave is applied.
+func TestInvalidTargetsEndTheDryRun(t *testing.T) {
+	in := newWorld().look()
+	in.Objects = append(in.Objects, Object{Target: object("ConfigMap", "first", "-5"), Modified: true},
+		Object{Target: object("ConfigMap", "broken", "5"), Modified: true, Invalid: "it cannot work"})
+	step := Next(in)
+	if step.Phase != argov1.OperationFailed || step.Message != "one or more objects failed to apply (dry run)" || len(step.Groups) > 0 {
+		t.Errorf("%s %q and %d groups", step.Phase, step.Message, len(step.Groups))
+	}
+	if len(step.Results) != 1 || step.Results[0].Name != "broken" || step.Results[0].Message != "it cannot work" {
+		t.Errorf("rows %v", step.Results)
+	}
+}

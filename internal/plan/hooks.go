@@ -43,7 +43,7 @@ func hookTask(options Options, object Object, hookType argov1.HookType, phase ar
 		target.SetFinalizers(append(target.GetFinalizers(), argov1.FinalizerHook))
 	}
 	task := targetTask(options, target, live[resource.KeyOf(target)])
-	task.Phase, task.HookType, task.Modified, task.Rejected = phase, hookType, true, object.Rejected
+	task.Phase, task.HookType, task.Modified, task.Rejected, task.Invalid = phase, hookType, true, object.Rejected, object.Invalid
 	return task
 }
 

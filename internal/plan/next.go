@@ -180,7 +180,7 @@ func validate(s *situation) (Step, bool) {
 func invalid(task Task) string {
 	switch {
 	case task.Target == nil || task.Target.GetName() != "":
-		return ""
+		return task.Invalid
 	case task.Target.GetGenerateName() != "":
 		return "from " + task.Target.GetGenerateName() + ": cannot use generate name with apply"
 	}

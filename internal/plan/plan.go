@@ -11,7 +11,7 @@
 // would run twice.
 //
 // The dry run of a sync is the one of `kubectl apply --dry-run=client`, as in the original: it finds what can be known
-// without asking for a change (no name, unknown kind, forbidden by the project) and covers all waves at once. What only the
+// without asking for a change (no name, unknown kind, forbidden by the project, a SealedSecret that no key opens) and covers all waves at once. What only the
 // API server can refuse is refused when its wave is applied.
 package plan
 
@@ -36,6 +36,8 @@ type Object struct {
 	SelfReferenced bool
 	// Rejected says why the object may not be synced; zero when it may.
 	Rejected Rejection
+	// Invalid says why Target cannot work though the API server would take it; empty when nothing is known against it.
+	Invalid string
 	// Occupants names what of others still lives in Live, a Namespace; empty for an object that may be deleted.
 	Occupants string
 }
@@ -122,6 +124,7 @@ type Task struct {
 	Propagation     string // foreground, background or orphan
 	Modified        bool
 	Rejected        Rejection
+	Invalid         string
 	Occupants       string
 }
 

@@ -48,7 +48,7 @@ func liveObjects(objects []Object) map[resource.Key]*unstructured.Unstructured {
 
 func applyTask(options Options, object Object) Task {
 	task := targetTask(options, object.Target, object.Live)
-	task.Phase, task.Modified, task.Rejected = argov1.SyncPhaseSync, object.Modified, object.Rejected
+	task.Phase, task.Modified, task.Rejected, task.Invalid = argov1.SyncPhaseSync, object.Modified, object.Rejected, object.Invalid
 	return task
 }
 

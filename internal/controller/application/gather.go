@@ -37,6 +37,9 @@ func (r *Reconciler) planInput(ctx context.Context, s *scope) (plan.Input, error
 		if object.Rejected, err = r.rejected(s, row, op); err != nil {
 			return plan.Input{}, err
 		}
+		if r.Invalid != nil && row.Target != nil && len(in.Results) == 0 { // only the dry run, before the first result, asks
+			object.Invalid = r.Invalid(row.Target)
+		}
 		if asksForOccupants(state, op, row) {
 			object.Occupants = r.occupants(ctx, s, row.Key.Name)
 		}

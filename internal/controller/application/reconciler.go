@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -98,6 +99,9 @@ type Reconciler struct {
 	Runner      *apply.Runner
 	Rendering   target.Rendering
 	Permissions Permissions
+	// Invalid says why a target cannot work though the API server would take it; empty when nothing is known against it. It is
+	// asked in the dry run of a sync. Nil knows nothing.
+	Invalid func(target *unstructured.Unstructured) string
 	// Settings gives the settings in force now.
 	Settings func(ctx context.Context) (Settings, error)
 	Recorder events.EventRecorder
