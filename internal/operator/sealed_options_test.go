@@ -40,9 +40,15 @@ func TestSealedSecretOptions(t *testing.T) {
 
 func TestSealedSecretOptionsThatMakeNoSense(t *testing.T) {
 	for _, tc := range [][2]string{
-		{"--key-size=512", "key-size is 512"}, {"--key-prefix=No_Name", "key-prefix"}, {"--key-order-priority=age", "CertNotBefore"},
-		{"--key-cutoff-time=yesterday", "date -R"}, {"--label-selector=a in", "label-selector"}, {"--rate-limit=0", "rate-limit"},
-		{"--controllers=sealed", "sealedsecret"}, {"--controllers=", "no controller"}, {"--key-renew-period=-1h", "key-renew-period"},
+		{"--key-size=512", "key-size is 512"},
+		{"--key-prefix=No_Name", "key-prefix"},
+		{"--key-order-priority=age", "CertNotBefore"},
+		{"--key-cutoff-time=yesterday", "date -R"},
+		{"--label-selector=a in", "label-selector"},
+		{"--rate-limit=0", "rate-limit"},
+		{"--controllers=sealed", "sealedsecret"},
+		{"--controllers=", "no controller"},
+		{"--key-renew-period=-1h", "key-renew-period"},
 	} {
 		if _, err := parse(t, nil, tc[0]); err == nil || !strings.Contains(err.Error(), tc[1]) {
 			t.Errorf("%s: error %v, want %q in it", tc[0], err, tc[1])
