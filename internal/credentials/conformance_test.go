@@ -1,9 +1,11 @@
 package credentials_test
 
 import (
+	"cmp"
+	"net"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/tiphys-io/tiphys/internal/credentials"
@@ -19,6 +21,7 @@ type tables struct {
 		URL, User string
 		SSH       bool
 	}
+	SSHHostPort        []struct{ URL, HostPort string }
 	CredentialTemplate []struct {
 		Templates []string
 		URL       string
@@ -47,7 +50,7 @@ func TestConformance(t *testing.T) {
 	var vectors tables
 	conformance.Load(t, &vectors, "tables", "repositories.yaml")
 	for name, n := range map[string]int{
-		"sameURL": len(vectors.SameURL), "sshURL": len(vectors.SSHURL), "credentialTemplate": len(vectors.CredentialTemplate),
+		"sameURL": len(vectors.SameURL), "sshURL": len(vectors.SSHURL), "sshHostPort": len(vectors.SSHHostPort), "credentialTemplate": len(vectors.CredentialTemplate),
 		"repositoryLookup": len(vectors.RepositoryLookup), "certificateLookup": len(vectors.CertificateLookup),
 		"copyCredentials": len(vectors.CopyCredentials),
 	} {
@@ -61,9 +64,15 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	for _, c := range vectors.SSHURL {
-		user, ssh := credentials.IsSSH(c.URL)
-		if ssh != c.SSH || (c.User != "" && user != c.User) {
-			t.Errorf("%q: user %q, SSH %v", c.URL, user, ssh)
+		address, ssh := credentials.ParseSSH(c.URL)
+		if ssh != c.SSH || (c.User != "" && address.User != c.User) {
+			t.Errorf("%q: %+v, SSH %v", c.URL, address, ssh)
+		}
+	}
+	for _, c := range vectors.SSHHostPort {
+		address, ssh := credentials.ParseSSH(c.URL)
+		if got := net.JoinHostPort(address.Host, cmp.Or(address.Port, "22")); ssh != (c.HostPort != "") || (ssh && got != c.HostPort) {
+			t.Errorf("%q: %s, SSH %v", c.URL, got, ssh)
 		}
 	}
 	for _, c := range vectors.CertificateLookup {
@@ -139,7 +148,7 @@ func testCopies(t *testing.T, vectors tables) {
 			"tlsClientCertData": access.TLSClientCert, "tlsClientCertKey": access.TLSClientKey, "proxy": access.Proxy, "noProxy": access.NoProxy,
 		}
 		for key, want := range c.Result {
-			if diff := cmp.Diff(want, got[key]); diff != "" {
+			if diff := gocmp.Diff(want, got[key]); diff != "" {
 				t.Errorf("%s: %s: %s", c.ID, key, diff)
 			}
 		}

@@ -9,18 +9,49 @@ import (
 // sshForm is user@host:path and user@host/path, with or without a port. The user may hold an "@" himself.
 var sshForm = regexp.MustCompile(`^([^/]+)@([^@/:]+|\[[^]/]+\])(:[0-9]+(?:/|$))?(.*)$`)
 
-// IsSSH tells whether a repository is reached by SSH, and gives the user of its URL.
-func IsSSH(repoURL string) (user string, ssh bool) {
-	repoURL = strings.TrimSpace(repoURL)
-	rest, isURL := cutScheme(repoURL, "ssh")
-	if !isURL && strings.Contains(repoURL, "://") {
-		return "", false
+// SSHAddress is where a repository behind SSH is.
+type SSHAddress struct {
+	User, Host string
+	// Port is empty for the usual one.
+	Port string
+	// Path as the server is asked for it: absolute, or relative to the home of the user.
+	Path string
+	// Short tells that the URL has the form user@host:path.
+	Short bool
+}
+
+// ParseSSH reads the URL of a repository that is reached by SSH, in one of its forms: user@host:path, ssh://user@host:port/path,
+// or ssh://user@host:path.
+func ParseSSH(repoURL string) (address SSHAddress, isSSH bool) {
+	rest, isURL := cutScheme(strings.TrimSpace(repoURL), "ssh")
+	if !isURL && strings.Contains(rest, "://") {
+		return SSHAddress{}, false
 	}
 	match := sshForm.FindStringSubmatch(rest)
-	if match == nil || (!isURL && !strings.HasPrefix(match[3]+match[4], ":")) {
-		return "", isURL
+	switch {
+	case match == nil && isURL:
+		match = sshForm.FindStringSubmatch("@@" + rest) // without a user
+	case match == nil || (!isURL && !strings.HasPrefix(match[3]+match[4], ":")):
+		return SSHAddress{}, false
 	}
-	return match[1], true
+	if match == nil {
+		return SSHAddress{}, true
+	}
+	user, _, _ := strings.Cut(match[1], ":") // a password has no place here
+	address = SSHAddress{User: strings.Trim(user, "@"), Host: strings.Trim(match[2], "[]")}
+	if colon := strings.HasPrefix(match[3]+match[4], ":"); !isURL || (colon && match[3] == "") {
+		address.Path, address.Short = (match[3] + match[4])[1:], true
+		return address, true
+	}
+	address.Port = strings.Trim(match[3], ":/")
+	address.Path = "/" + strings.TrimPrefix(match[4], "/")
+	if path, err := url.PathUnescape(address.Path); err == nil {
+		address.Path = path
+	}
+	if strings.HasPrefix(address.Path, "/~") {
+		address.Path = address.Path[1:] // a home
+	}
+	return address, true
 }
 
 // cutScheme takes off a scheme in any case.

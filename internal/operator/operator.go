@@ -173,7 +173,11 @@ func addApplications(ctx context.Context, mgr manager.Manager, config *rest.Conf
 	if err != nil {
 		return err
 	}
-	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout)})
+	access, err := newRepositoryAccess(ctx, mgr, config, options.Namespace)
+	if err != nil {
+		return err
+	}
+	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get})
 	if err != nil {
 		return fmt.Errorf("opening the repository cache: %w", err)
 	}

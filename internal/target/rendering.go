@@ -21,16 +21,16 @@ type Repositories struct {
 }
 
 // Resolve asks the repository what the target revision of a source is.
-func (r *Repositories) Resolve(ctx context.Context, src argov1.ApplicationSource, force bool) (string, error) {
-	return r.Fetcher.Resolve(ctx, source.Repository{URL: src.RepoURL}, src.TargetRevision,
-		source.ResolveOptions{TagPrefix: src.TagPrefix, Force: force})
+func (r *Repositories) Resolve(ctx context.Context, req Request, src argov1.ApplicationSource) (string, error) {
+	return r.Fetcher.Resolve(ctx, source.Repository{URL: src.RepoURL, Project: req.Project}, src.TargetRevision,
+		source.ResolveOptions{TagPrefix: src.TagPrefix, Force: req.Force})
 }
 
 // Render reads the tree of a source's revision and renders the source's path of it. The trees of the sources that others
 // may refer to are read when a renderer wants a file of them.
 func (r *Repositories) Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
 	src := req.Sources[index]
-	tree, err := r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL}, revisions[index])
+	tree, err := r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL, Project: req.Project}, revisions[index])
 	if err != nil {
 		return nil, "", err
 	}
@@ -53,7 +53,7 @@ func (r *Repositories) references(ctx context.Context, req Request, revisions []
 			continue
 		}
 		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) {
-			return r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL}, revisions[i])
+			return r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL, Project: req.Project}, revisions[i])
 		})}}
 	}
 	return references
