@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/tiphys-io/tiphys/internal/credentials"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
+	"github.com/tiphys-io/tiphys/internal/source/helmrepo"
 )
 
 // repositoryAccess follows the Secrets and ConfigMaps with the credentials of repositories. Whoever asks after an edit was seen
@@ -84,6 +87,27 @@ func (a *repositoryAccess) get(ctx context.Context, repoURL, project string) (cr
 		return credentials.Access{}, err
 	}
 	return set.For(repoURL, project)
+}
+
+// named is the URL of the repository that has a name.
+func (a *repositoryAccess) named(ctx context.Context, name, project string) (string, error) {
+	set, err := a.current(ctx)
+	if err != nil {
+		return "", err
+	}
+	return set.Named(name, project), nil
+}
+
+// newCharts makes the fetcher of charts.
+func (a *repositoryAccess) newCharts(config *rest.Config, options *Options) *helmrepo.Fetcher {
+	o := helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named}
+	if !options.AllowLocalRemotes {
+		o.Guard = &connection.Guard{}
+		if u, err := url.Parse(config.Host); err == nil && u.Hostname() != "" {
+			o.Guard.Hosts = []string{u.Hostname()}
+		}
+	}
+	return helmrepo.New(o)
 }
 
 // current reads the caches only when something has changed. An edit that arrives meanwhile counts for the next one who asks.

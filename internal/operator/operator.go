@@ -194,7 +194,7 @@ func addApplications(ctx context.Context, mgr manager.Manager, config *rest.Conf
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering: &target.Repositories{
-			Fetcher: fetcher,
+			Fetcher: fetcher, Charts: access.newCharts(config, options),
 			Renderer: render.Dispatcher{
 				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
 				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
