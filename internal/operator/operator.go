@@ -177,7 +177,11 @@ func addApplications(
 	if err != nil {
 		return err
 	}
-	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout)})
+	access, err := newRepositoryAccess(ctx, mgr, config, options.Namespace)
+	if err != nil {
+		return err
+	}
+	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get})
 	if err != nil {
 		return fmt.Errorf("opening the repository cache: %w", err)
 	}
@@ -194,7 +198,7 @@ func addApplications(
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering: &target.Repositories{
-			Fetcher: fetcher,
+			Fetcher: fetcher, Charts: access.newCharts(config, options),
 			Renderer: render.Dispatcher{
 				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
 				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),

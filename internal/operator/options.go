@@ -38,6 +38,7 @@ type Options struct {
 	RenderProcesses       int
 	RenderMemory          int64
 	RenderTimeout         time.Duration
+	AllowLocalRemotes     bool
 	// Controllers are those that run.
 	Controllers   []string
 	SealedSecrets SealedSecretOptions
@@ -104,6 +105,8 @@ func (o *Options) register(flags *pflag.FlagSet) {
 		flags.Var(seconds{d.target}, d.name, d.description)
 	}
 	flags.IntVar(&o.SelfHeal.Factor, "self-heal-backoff-factor", 3, "factor of the self-heal back-off")
+	flags.BoolVar(&o.AllowLocalRemotes, "allow-local-remotes", false,
+		"let files and charts that a repository names come from loopback and link-local addresses and the API server")
 	flags.IntVar(&o.RenderProcesses, "render-processes", 2, "processes that render charts and Jsonnet at the same time")
 	o.RenderMemory = 512 << 20
 	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")

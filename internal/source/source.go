@@ -32,6 +32,8 @@ type Tree interface {
 type Repository struct {
 	// URL in one of the forms that Git understands, for example "https://host/owner/name.git" or "file:///srv/name.git".
 	URL string
+	// Project whose applications ask: it decides which credentials they may use.
+	Project string
 }
 
 // ResolveOptions refines the resolution of a revision; the zero value is right for polling.

@@ -2,7 +2,9 @@ package target
 
 import (
 	"context"
+	"errors"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,35 +12,53 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/helmrepo"
 )
 
 // Repositories renders sources straight from their repositories.
 type Repositories struct {
 	Fetcher  source.Fetcher
 	Renderer render.Dispatcher
-	// Remote gets charts and files that sources name elsewhere; nil gets nothing.
-	Remote render.Remote
+	// Charts reads repositories of charts, and what sources name elsewhere; nil reads none.
+	Charts *helmrepo.Fetcher
 }
 
 // Resolve asks the repository what the target revision of a source is.
-func (r *Repositories) Resolve(ctx context.Context, src argov1.ApplicationSource, force bool) (string, error) {
-	return r.Fetcher.Resolve(ctx, source.Repository{URL: src.RepoURL}, src.TargetRevision,
-		source.ResolveOptions{TagPrefix: src.TagPrefix, Force: force})
+func (r *Repositories) Resolve(ctx context.Context, req Request, src argov1.ApplicationSource) (string, error) {
+	if chart, isChart := chartOf(req, src); isChart {
+		if r.Charts == nil {
+			return "", errNoCharts
+		}
+		return r.Charts.Resolve(ctx, chart, src.TargetRevision, req.Force)
+	}
+	return r.Fetcher.Resolve(ctx, source.Repository{URL: src.RepoURL, Project: req.Project}, src.TargetRevision,
+		source.ResolveOptions{TagPrefix: src.TagPrefix, Force: req.Force})
 }
 
 // Render reads the tree of a source's revision and renders the source's path of it. The trees of the sources that others
 // may refer to are read when a renderer wants a file of them.
 func (r *Repositories) Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
 	src := req.Sources[index]
-	tree, err := r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL}, revisions[index])
+	tree, err := r.tree(ctx, req, src, revisions[index])
 	if err != nil {
 		return nil, "", err
 	}
 	instance := render.Instance{Name: req.Scope.Instance, Namespace: req.Scope.DestinationNamespace, Project: req.Project}
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
-		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.Remote,
+		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.remote(req),
 	})
+}
+
+// tree is the files of a source at a full revision.
+func (r *Repositories) tree(ctx context.Context, req Request, src argov1.ApplicationSource, revision string) (fs.FS, error) {
+	if chart, isChart := chartOf(req, src); isChart {
+		if r.Charts == nil {
+			return nil, errNoCharts
+		}
+		return r.Charts.Fetch(ctx, chart, revision)
+	}
+	return r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL, Project: req.Project}, revision)
 }
 
 // references are the sources that have a name for others; nil if there is only spec.source, where a dollar sign is one of a
@@ -53,10 +73,54 @@ func (r *Repositories) references(ctx context.Context, req Request, revisions []
 			continue
 		}
 		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) {
-			return r.Fetcher.Fetch(ctx, source.Repository{URL: src.RepoURL}, revisions[i])
+			return r.tree(ctx, req, src, revisions[i])
 		})}}
 	}
 	return references
+}
+
+var errNoCharts = errors.New("repositories of charts are not read here")
+
+// chartOf is the chart or OCI artifact that a source is, unless it is a folder in Git.
+func chartOf(req Request, src argov1.ApplicationSource) (helmrepo.Chart, bool) {
+	chart := helmrepo.Chart{Repository: source.Repository{URL: src.RepoURL, Project: req.Project}, Name: src.Chart}
+	chart.PassCredentials = src.Helm != nil && src.Helm.PassCredentials
+	return chart, src.Chart != "" || strings.HasPrefix(strings.ToLower(src.RepoURL), "oci://")
+}
+
+// remote gets what the sources of a request name elsewhere, with what its project may use.
+func (r *Repositories) remote(req Request) render.Remote {
+	if r.Charts == nil {
+		return nil
+	}
+	return remote{charts: r.Charts, project: req.Project}
+}
+
+// remote implements [render.Remote].
+type remote struct {
+	charts  *helmrepo.Fetcher
+	project string
+}
+
+// Chart implements [render.Remote].
+func (r remote) Chart(ctx context.Context, reference render.ChartReference) ([]byte, error) {
+	url, err := r.charts.Locate(ctx, reference.Repository, r.project)
+	if err != nil {
+		return nil, err
+	}
+	chart := helmrepo.Chart{
+		Repository: source.Repository{URL: url, Project: r.project}, Name: reference.Name, PassCredentials: reference.PassCredentials, Guarded: true,
+	}
+	version, err := r.charts.Resolve(ctx, chart, reference.Version, false)
+	if err != nil {
+		return nil, err
+	}
+	return r.charts.Archive(ctx, chart, version)
+}
+
+// File implements [render.Remote].
+func (r remote) File(ctx context.Context, url string, _ render.RemoteOptions) ([]byte, error) {
+	return r.charts.File(ctx, url)
 }
 
 // lazyTree is a tree that is fetched when something of it is wanted.

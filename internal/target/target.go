@@ -66,7 +66,7 @@ type Request struct {
 	Manifests []string
 	// Multiple tells that the sources are those of spec.sources, of which one may refer to another (contract 1.4).
 	Multiple bool
-	// Project is the name of the AppProject; the build environment has it.
+	// Project is the name of the AppProject: the build environment has it, and it decides which credentials are used.
 	Project string
 	// Cluster is asked for the versions that charts may want to know of the destination; only when something is rendered that
 	// looks at them.
@@ -93,8 +93,8 @@ type Scope struct {
 
 // Rendering resolves and renders one source.
 type Rendering interface {
-	// Resolve is the full revision that a source asks for.
-	Resolve(ctx context.Context, src argov1.ApplicationSource, force bool) (revision string, err error)
+	// Resolve is the full revision that a source of the request asks for, by its own target revision.
+	Resolve(ctx context.Context, req Request, src argov1.ApplicationSource) (revision string, err error)
 	// Render is the objects of one of the request's sources, and its type. All sources are at full revisions.
 	Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error)
 }
@@ -110,7 +110,7 @@ func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, e
 		if i < len(req.Revisions) && req.Revisions[i] != "" {
 			src.TargetRevision = req.Revisions[i]
 		}
-		revision, err := rendering.Resolve(ctx, src, req.Force)
+		revision, err := rendering.Resolve(ctx, req, src)
 		if err != nil {
 			return nil, sourceError(i, len(req.Sources), "", err)
 		}

@@ -240,6 +240,32 @@ func TestRefusesHalfRevisions(t *testing.T) {
 	}
 }
 
+// A version of a chart does not move, and so pins it; a constraint does not.
+func TestPinned(t *testing.T) {
+	git, chart := argov1.ApplicationSource{RepoURL: "https://git/app"}, argov1.ApplicationSource{RepoURL: "https://charts", Chart: "app"}
+	full, digest := strings.Repeat("0a", 20), "sha256:"+strings.Repeat("0a", 32)
+	for _, tc := range []struct {
+		reason    string
+		sources   []argov1.ApplicationSource
+		revisions []string
+		want      bool
+	}{
+		{"a commit", []argov1.ApplicationSource{git}, []string{full}, true},
+		{"a branch that looks like a version", []argov1.ApplicationSource{git}, []string{"1.2.3"}, false},
+		{"a version of a chart", []argov1.ApplicationSource{chart}, []string{"1.2.3"}, true},
+		{"a constraint", []argov1.ApplicationSource{chart}, []string{"1.*"}, false},
+		{"nothing", []argov1.ApplicationSource{chart}, []string{""}, false},
+		{"a chart and a commit", []argov1.ApplicationSource{chart, git}, []string{"1.2.3", full}, true},
+		{"a chart and a branch", []argov1.ApplicationSource{chart, git}, []string{"1.2.3", "main"}, false},
+		{"the digest of an artifact", []argov1.ApplicationSource{{RepoURL: "oci://host/app"}}, []string{digest}, true},
+		{"one of two", []argov1.ApplicationSource{chart, git}, []string{"1.2.3"}, false},
+	} {
+		if got := pinned(target.Request{Sources: tc.sources, Revisions: tc.revisions}); got != tc.want {
+			t.Errorf("%s: pinned is %v", tc.reason, got)
+		}
+	}
+}
+
 // What is excluded by the settings is not managed: objects that were applied before are neither pruned nor deleted.
 func TestExcludedKindsAreLeftAlone(t *testing.T) {
 	r := onCluster(t, standing("ConfigMap", "a"))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -105,12 +106,30 @@ func (r *Reconciler) upToDate(ctx context.Context, s *scope, key string) bool {
 
 // pinned tells whether a request names the resolved revision of every source.
 func pinned(req target.Request) bool {
-	return len(req.Revisions) == len(req.Sources) && !slices.ContainsFunc(req.Revisions, func(revision string) bool { return !isFullRevision(revision) })
+	if len(req.Revisions) != len(req.Sources) {
+		return false
+	}
+	for i, revision := range req.Revisions {
+		if !isFullRevision(revision) && (req.Sources[i].Chart == "" || !isChartVersion(revision)) {
+			return false
+		}
+	}
+	return true
 }
 
-// isFullRevision tells whether a revision is the id of a commit.
+// isFullRevision tells whether a revision is the id of a commit, or the digest of an OCI artifact.
 func isFullRevision(revision string) bool {
-	return len(revision) == 40 && strings.Trim(revision, "0123456789abcdef") == ""
+	hex, length := revision, 40
+	if digest, isDigest := strings.CutPrefix(revision, "sha256:"); isDigest {
+		hex, length = digest, 64
+	}
+	return len(hex) == length && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// isChartVersion tells whether the revision of a chart is a version, which does not move, and no constraint.
+func isChartVersion(revision string) bool {
+	_, err := semver.NewVersion(revision)
+	return err == nil
 }
 
 // lookAhead resolves what the spec wants while an automated operation carries out something older, so that the newer one can

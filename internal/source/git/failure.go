@@ -16,13 +16,38 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
+	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
 )
 
 // invalidError marks what no retry will heal: a URL, protocol or redirect that cannot be used.
 type invalidError struct{ text string }
 
 func (e *invalidError) Error() string { return e.text }
+
+// unauthorizedError marks credentials that are missing or unusable.
+type unauthorizedError struct{ text string }
+
+func (e *unauthorizedError) Error() string { return e.text }
+
+// failure tells what kept a repository from being read, and whose credentials were tried.
+func (r *repository) failure(err error) error {
+	failed, isFailure := errors.AsType[*source.Error](failure(r.url, err))
+	if isFailure && failed.Err == errCredentials { //nolint:errorlint // exactly this one
+		if access := r.access.Load(); access != nil && access.Origin != "" {
+			return &source.Error{URL: failed.URL, Reason: failed.Reason, Err: fmt.Errorf("authentication required: the server does not accept the credentials of %s", access.Origin)}
+		}
+	}
+	if isFailure {
+		return failed
+	}
+	return err
+}
+
+// errCredentials is an answer to credentials that are missing or wrong.
+var errCredentials = errors.New("authentication required: the server asks for credentials, or does not accept those of the URL; give them in a Secret with the label " +
+	credentials.SecretTypeLabel + "=" + credentials.RepositorySecret)
 
 // failure tells whose repository could not be read and why. Errors that say so already stay as they are.
 func failure(repoURL string, err error) error {
@@ -45,12 +70,20 @@ func classify(err error) (source.Reason, error) {
 	if status, ok := errors.AsType[*githttp.Err](err); ok {
 		return classifyStatus(status.StatusCode())
 	}
+	if _, ok := errors.AsType[*unauthorizedError](err); ok {
+		return source.Unauthorized, err
+	}
+	if _, ok := errors.AsType[*connection.RefusedError](err); ok {
+		return source.Unauthorized, err
+	}
 	switch {
+	case strings.Contains(err.Error(), "ssh: unable to authenticate"): // the library has no type for it
+		return source.Unauthorized, errCredentials
 	case errors.Is(err, transport.ErrAuthenticationRequired):
-		return source.Unauthorized, errors.New("the server asks for credentials, or does not accept those of the URL")
+		return source.Unauthorized, errCredentials
 	case errors.Is(err, transport.ErrAuthorizationFailed), errors.Is(err, transport.ErrInvalidAuthMethod):
 		return source.Unauthorized, errors.New("the credentials do not permit reading it")
-	case errors.Is(err, transport.ErrRepositoryNotFound):
+	case errors.Is(err, transport.ErrRepositoryNotFound), saysNotFound(err):
 		return source.NotFound, errors.New("repository not found, or it is hidden without credentials")
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
 		return source.Empty, errors.New("the repository is empty: push a first commit")
@@ -60,6 +93,12 @@ func classify(err error) (source.Reason, error) {
 		return source.Unavailable, err
 	}
 	return source.Invalid, err
+}
+
+// saysNotFound reads what servers say over SSH, where there is no status.
+func saysNotFound(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "repository not found") || strings.Contains(text, "does not appear to be a git repository")
 }
 
 func classifyStatus(code int) (source.Reason, error) {

@@ -123,12 +123,12 @@ func TestCredentialsAreNotTold(t *testing.T) {
 	}
 	for reason, fault := range faults {
 		server.Intercept(fault)
-		for _, url := range []string{"http://secret-user:secret-pass@" + host + "/app.git", "http://secret-token@" + host + "/app", "http://a:secret pass/%zz@" + host + "/app"} {
+		for _, url := range []string{"http://canary-user:canary-pass@" + host + "/app.git", "http://canary-token@" + host + "/app", "http://a:canary pass/%zz@" + host + "/app"} {
 			fetcher := newFetcher(t, Options{Timeout: time.Second})
 			_, errResolve := fetcher.Resolve(t.Context(), source.Repository{URL: url}, "main", source.ResolveOptions{})
 			_, errFetch := fetcher.Fetch(t.Context(), source.Repository{URL: url}, sha)
 			for _, err := range []error{errResolve, errFetch} {
-				if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), host) {
+				if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), host) {
 					t.Errorf("%s: %v; want an error that names the host and no secret", reason, err)
 				}
 			}
@@ -197,7 +197,7 @@ func TestUnusableURLs(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                      "not supported",
 		"/srv/repo.git":         "not supported",
-		"git@example.com:a/b":   `protocol "ssh" is not supported`,
+		"git@example.com:a/b":   "no SSH key is known for it",
 		"ftp://example.com/a":   `protocol "ftp" is not supported`,
 		"http:///path":          "names no host",
 		"file://relative/path":  "file:///absolute/path",

@@ -3,16 +3,19 @@ package git
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/plumbing/transport"
 
+	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
 )
 
 // Options says where stores are kept, how patient to be, and how much to take.
@@ -31,6 +34,8 @@ type Options struct {
 	MaxPackBytes int64
 	// CacheBytes is how much memory recently read objects may take, for all repositories together; 0 means 32 MiB.
 	CacheBytes int64
+	// Access finds the credentials for a URL in a project; nil for none but those in the URL.
+	Access func(ctx context.Context, repoURL, project string) (credentials.Access, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -49,14 +54,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Fetcher implements [source.Fetcher] for Git repositories behind http, https, git and file URLs.
+// Fetcher implements [source.Fetcher] for Git repositories behind http, https, ssh, git and file URLs.
 type Fetcher struct {
 	options Options
-	client  transport.Transport
+	shared  http.RoundTripper // for repositories that ask for nothing special
+	tokens  connection.Tokens
 	cache   cache.Object
 
 	mu           sync.Mutex
-	repositories map[string]*repository
+	repositories map[repositoryKey]*repository
 }
 
 var _ source.Fetcher = (*Fetcher)(nil)
@@ -68,8 +74,8 @@ func New(options Options) (*Fetcher, error) {
 		return nil, fmt.Errorf("folder for Git repositories: %w", err)
 	}
 	return &Fetcher{
-		options: options, client: newHTTPClient(options.Timeout), cache: cache.NewObjectLRU(cache.FileSize(options.CacheBytes)),
-		repositories: map[string]*repository{},
+		options: options, shared: connection.Default(options.Timeout), cache: cache.NewObjectLRU(cache.FileSize(options.CacheBytes)),
+		repositories: map[repositoryKey]*repository{},
 	}, nil
 }
 
@@ -78,10 +84,13 @@ func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision 
 	if isFullSHA(revision) {
 		return revision, nil
 	}
-	r := f.repository(repo.URL)
+	r, err := f.repository(ctx, repo)
+	if err != nil {
+		return "", err
+	}
 	refs, err := r.references(ctx, opts.Force)
 	if err != nil {
-		return "", failure(repo.URL, err)
+		return "", r.failure(err)
 	}
 	sha, err := resolve(refs, revision, opts.TagPrefix)
 	if err != nil || isFullSHA(sha) {
@@ -89,49 +98,95 @@ func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision 
 	}
 	hash, err := r.expand(ctx, sha, refs)
 	if err != nil {
-		return "", failure(repo.URL, err)
+		return "", r.failure(err)
 	}
 	return hash.String(), nil
 }
 
 // Fetch implements [source.Fetcher]. Submodules are fetched when something in them is first read.
 func (f *Fetcher) Fetch(ctx context.Context, repo source.Repository, sha string) (source.Tree, error) {
-	t, err := f.fetchTree(ctx, repo.URL, sha, 0)
+	t, err := f.fetchTree(ctx, repo, sha, 0)
 	if err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-func (f *Fetcher) fetchTree(ctx context.Context, repoURL, sha string, depth int) (*tree, error) {
+func (f *Fetcher) fetchTree(ctx context.Context, repo source.Repository, sha string, depth int) (*tree, error) {
 	if !isFullSHA(sha) {
 		return nil, &source.RevisionError{Revision: sha, Detail: "a full commit id is needed here"}
 	}
-	r := f.repository(repoURL)
+	r, err := f.repository(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
 	hash := plumbing.NewHash(strings.ToLower(sha))
 	s, err := r.fetch(ctx, hash)
 	if err != nil {
-		return nil, failure(repoURL, err)
+		return nil, r.failure(err)
 	}
 	t := &tree{
 		// Reading has no context of its own, and a tree outlives the call that made it; time-outs hold all the same.
-		ctx: context.WithoutCancel(ctx), repository: r, commit: hash, depth: depth, store: s,
+		ctx: context.WithoutCancel(ctx), repository: r, project: repo.Project, commit: hash, depth: depth, store: s,
 		dirs: map[plumbing.Hash]dir{}, submodules: map[string]*tree{},
 	}
 	if t.root, err = t.rootHash(); err != nil {
-		return nil, failure(repoURL, err)
+		return nil, r.failure(err)
 	}
 	return t, nil
 }
 
-func (f *Fetcher) repository(repoURL string) *repository {
-	key := source.Normalize(repoURL)
+// repository is that of a URL and of the login that a project has for it: what was read with one login is not shown to those
+// who have another.
+func (f *Fetcher) repository(ctx context.Context, repo source.Repository) (*repository, error) {
+	var access credentials.Access
+	if f.options.Access != nil && !isLocal(repo.URL) {
+		var err error
+		if access, err = f.options.Access(ctx, repo.URL, repo.Project); err != nil {
+			reason := source.Unauthorized
+			if ctx.Err() != nil {
+				reason = source.Unavailable
+			}
+			return nil, &source.Error{URL: source.Sanitize(repo.URL), Reason: reason, Err: err}
+		}
+	}
+	key := repositoryKey{url: source.Normalize(repo.URL), identity: access.Identity}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	r := f.repositories[key]
+	var superseded *repository
 	if r == nil {
-		r = newRepository(f, repoURL, key)
+		superseded = f.supersede(key)
+		r = newRepository(f, repo.URL, key)
 		f.repositories[key] = r
 	}
-	return r
+	f.mu.Unlock()
+	r.access.Store(&access)
+	if superseded != nil {
+		superseded.drop()
+	}
+	return r, nil
+}
+
+// repositoryKey tells repositories apart.
+type repositoryKey struct{ url, identity string }
+
+// supersede takes out the repository that was read with an earlier version of the same Secrets.
+func (f *Fetcher) supersede(key repositoryKey) *repository {
+	for other, r := range f.repositories {
+		if other.url == key.url && key.identity != "" && sameSecrets(other.identity, key.identity) {
+			delete(f.repositories, other)
+			return r
+		}
+	}
+	return nil
+}
+
+// sameSecrets tells whether two identities are those of the same Secrets, in whatever version.
+func sameSecrets(a, b string) bool {
+	words, others := strings.Fields(a), strings.Fields(b)
+	return slices.EqualFunc(words, others, func(a, b string) bool {
+		a, _, _ = strings.Cut(a, "@")
+		b, _, _ = strings.Cut(b, "@")
+		return a == b
+	})
 }

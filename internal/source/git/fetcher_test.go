@@ -300,7 +300,9 @@ func TestLargeFileIsNotRead(t *testing.T) {
 
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	fetcher := newFetcher(t, Options{})
-	must(t, enter(t.Context(), fetcher.repository("http://127.0.0.1:1/x").listing))
+	repository, err := fetcher.repository(t.Context(), source.Repository{URL: "http://127.0.0.1:1/x"})
+	must(t, err)
+	must(t, enter(t.Context(), repository.listing))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if _, err := fetcher.Resolve(ctx, source.Repository{URL: "http://127.0.0.1:1/x"}, "main", source.ResolveOptions{}); !errors.Is(err, context.DeadlineExceeded) {

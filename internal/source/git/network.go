@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +18,11 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitgit "github.com/go-git/go-git/v5/plumbing/transport/git"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 
+	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
 )
 
 const (
@@ -28,6 +31,7 @@ const (
 	maxRefsBytes = 128 << 20
 	// maxErrorBytes bounds the page that comes with an error.
 	maxErrorBytes = 1 << 20
+	maxPort       = 65535
 	// gitPort is where git:// is served.
 	gitPort = 9418
 )
@@ -50,31 +54,13 @@ type upstream interface {
 	receive(ctx context.Context, ask request, into *store) error
 }
 
-// network is a repository behind http, https or git.
+// network is a repository behind http, https, ssh or git.
 type network struct {
 	endpoint transport.Endpoint
 	client   transport.Transport
 	auth     transport.AuthMethod
 	timeout  time.Duration
 	maxBytes int64
-}
-
-// newHTTPClient makes the client that all repositories share. It follows few redirects and reads no more of a list or an error
-// page than is sensible; deadlines come with the context of each request.
-func newHTTPClient(timeout time.Duration) transport.Transport {
-	dialer := &net.Dialer{Timeout: min(timeout, 30*time.Second), KeepAlive: 30 * time.Second}
-	return githttp.NewClient(&http.Client{
-		Transport: &cappedTransport{next: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: min(timeout, 30*time.Second), MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
-		}},
-		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}
-			}
-			return nil
-		},
-	})
 }
 
 // cappedTransport bounds all answers but packs, which are bounded as they are written.
@@ -121,29 +107,122 @@ func (b *cappedBody) Read(p []byte) (int, error) {
 }
 
 // newNetwork prepares a connection. User information moves from the URL to the login, so that no error can repeat it.
-func newNetwork(repoURL string, httpClient transport.Transport, o Options) (*network, error) {
+func (r *repository) newNetwork(ctx context.Context) (*network, error) {
+	o := r.fetcher.options
+	access := *r.access.Load()
+	endpoint, err := newEndpoint(r.url)
+	if err != nil {
+		return nil, err
+	}
+	n := &network{timeout: o.Timeout, maxBytes: o.MaxPackBytes}
+	switch endpoint.Protocol {
+	case "http", "https":
+		n.client, n.auth, err = r.connectHTTP(ctx, access, endpoint)
+	case "ssh":
+		n.client, n.auth, err = connectSSH(access, endpoint, o)
+	case "git":
+		n.client = gitgit.DefaultClient
+		endpoint.Port = cmp.Or(endpoint.Port, gitPort)
+	default:
+		err = &invalidError{fmt.Sprintf("protocol %q is not supported: use https, http, ssh, git or file", endpoint.Protocol)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	n.endpoint = *endpoint
+	n.endpoint.User, n.endpoint.Password = "", ""
+	return n, nil
+}
+
+// newEndpoint reads a URL.
+func newEndpoint(repoURL string) (*transport.Endpoint, error) {
+	if address, isSSH := credentials.ParseSSH(repoURL); isSSH {
+		port, err := strconv.Atoi(cmp.Or(address.Port, strconv.Itoa(gitssh.DefaultPort)))
+		if address.Host == "" || err != nil || port > maxPort {
+			return nil, &invalidError{"its URL names no host: write ssh://git@host/path or git@host:path"}
+		}
+		return &transport.Endpoint{Protocol: "ssh", User: cmp.Or(address.User, "git"), Host: address.Host, Port: port, Path: address.Path}, nil
+	}
 	endpoint, err := transport.NewEndpoint(strings.TrimSpace(repoURL))
 	if err != nil {
 		return nil, &invalidError{"its URL cannot be parsed: special characters in user information must be percent-encoded"}
 	}
-	n := &network{endpoint: *endpoint, timeout: o.Timeout, maxBytes: o.MaxPackBytes}
-	switch endpoint.Protocol {
-	case "http", "https":
-		n.client = httpClient
-		if endpoint.User != "" || endpoint.Password != "" {
-			n.auth = &githttp.BasicAuth{Username: endpoint.User, Password: endpoint.Password}
-		}
-	case "git":
-		n.client = gitgit.DefaultClient
-		n.endpoint.Port = cmp.Or(endpoint.Port, gitPort)
-	default:
-		return nil, &invalidError{fmt.Sprintf("protocol %q is not supported: use https, http, git or file", endpoint.Protocol)}
-	}
-	if endpoint.Host == "" {
+	switch {
+	case endpoint.Protocol == "ssh":
+		return nil, &invalidError{"its URL is not supported: write user@host:path for SSH, or https, http, ssh, git or file with ://"}
+	case endpoint.Protocol != "file" && endpoint.Host == "":
 		return nil, &invalidError{"its URL names no host"}
 	}
-	n.endpoint.User, n.endpoint.Password = "", ""
-	return n, nil
+	return endpoint, nil
+}
+
+// client is how one repository is reached by HTTP.
+type client struct {
+	access  credentials.Access
+	http    http.RoundTripper
+	git     transport.Transport
+	release func()
+}
+
+// connectHTTP gives the connection and the login of a repository behind http or https.
+func (r *repository) connectHTTP(ctx context.Context, access credentials.Access, endpoint *transport.Endpoint) (transport.Transport, transport.AuthMethod, error) {
+	c, err := r.httpClient(access)
+	if err != nil {
+		return nil, nil, err
+	}
+	patience := newPatience(ctx, r.fetcher.options.Timeout)
+	defer patience.end()
+	login, err := r.fetcher.tokens.Login(patience.ctx, access, c.http)
+	if err != nil {
+		return nil, nil, patience.explain(err)
+	}
+	if login.BearerToken == "" && login.Username == "" && login.Password == "" {
+		login.Username, login.Password = endpoint.User, endpoint.Password
+	}
+	switch {
+	case login.BearerToken != "" && !login.ForceBasicAuth:
+		return c.git, &githttp.TokenAuth{Token: login.BearerToken}, nil
+	case login.Username != "" || login.Password != "":
+		return c.git, &githttp.BasicAuth{Username: connection.UserOf(login), Password: login.Password}, nil
+	}
+	return c.git, nil, nil
+}
+
+// httpClient makes the client anew only when the access has changed.
+func (r *repository) httpClient(access credentials.Access) (client, error) {
+	r.connecting.Lock()
+	defer r.connecting.Unlock()
+	if r.client.git != nil && r.client.access == access {
+		return r.client, nil
+	}
+	made := client{access: access, http: r.fetcher.shared, release: func() {}}
+	if connection.IsSpecial(access) {
+		special, err := connection.Transport(access, r.fetcher.options.Timeout)
+		if err != nil {
+			return client{}, err
+		}
+		made.http, made.release = special, special.CloseIdleConnections
+	}
+	made.git = newHTTPClient(made.http)
+	if r.client.release != nil {
+		r.client.release()
+	}
+	r.client = made
+	return made, nil
+}
+
+// newHTTPClient speaks Git over HTTP. It follows few redirects and reads no more of a list or an error page than is sensible;
+// deadlines come with the context of each request. The library takes a login off when a redirect leaves the host.
+func newHTTPClient(next http.RoundTripper) transport.Transport {
+	return githttp.NewClient(&http.Client{
+		Transport: &cappedTransport{next: next},
+		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}
+			}
+			return nil
+		},
+	})
 }
 
 // list implements upstream.

@@ -2,21 +2,21 @@ package git
 
 import (
 	"bufio"
+	"io"
 	"io/fs"
 	"net"
 	"strings"
 	"testing"
 	"testing/fstest"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/transport"
-	"github.com/go-git/go-git/v5/plumbing/transport/server"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 // startDaemon serves one repository over git://, by a server that knows nothing of depth and gives out deltas.
@@ -51,36 +51,10 @@ func serveGit(t *testing.T, conn net.Conn, dir string) error {
 	if err := hello.Decode(in); err != nil {
 		return err
 	}
-	endpoint := &transport.Endpoint{Protocol: "file", Path: dir}
-	session, err := server.NewServer(server.NewFilesystemLoader(osfs.New("/"))).NewUploadPackSession(endpoint, nil)
-	if err != nil {
-		return err
-	}
-	refs, err := session.AdvertisedReferencesContext(t.Context())
-	if err != nil {
-		return err
-	}
-	if err := refs.Encode(conn); err != nil {
-		return err
-	}
-	request := packp.NewUploadPackRequest()
-	if err := request.UploadRequest.Decode(in); err != nil {
-		return nil // A client that only wanted the list says so by a flush.
-	}
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil || strings.HasSuffix(line, "done\n") {
-			break
-		}
-		if _, have, ok := strings.Cut(line, "have "); ok {
-			request.Haves = append(request.Haves, plumbing.NewHash(strings.TrimSpace(have)))
-		}
-	}
-	response, err := session.UploadPack(t.Context(), request)
-	if err != nil {
-		return err
-	}
-	return response.Encode(conn)
+	return fixture.ServeUploadPack(t.Context(), dir, struct {
+		io.Reader
+		io.Writer
+	}{in, conn})
 }
 
 func TestGitProtocol(t *testing.T) {

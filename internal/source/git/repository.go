@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
@@ -23,7 +25,11 @@ import (
 type repository struct {
 	fetcher *Fetcher
 	url     string
-	dir     string // holds one numbered folder for each store; the highest number is in use
+	access  atomic.Pointer[credentials.Access] // the latest; its login is always that of the identity
+	dir     string                             // holds one numbered folder for each store; the highest number is in use
+
+	connecting sync.Mutex // guards client
+	client     client
 
 	listing chan struct{} // gate for what follows
 	listed  listing
@@ -56,8 +62,12 @@ type expansion struct {
 	err  error
 }
 
-func newRepository(f *Fetcher, repoURL, key string) *repository {
-	sum := sha256.Sum256([]byte(key))
+func newRepository(f *Fetcher, repoURL string, key repositoryKey) *repository {
+	name := key.url
+	if key.identity != "" {
+		name += "\n" + key.identity
+	}
+	sum := sha256.Sum256([]byte(name))
 	return &repository{
 		fetcher: f, url: repoURL, dir: filepath.Join(f.options.Dir, hex.EncodeToString(sum[:16])),
 		listing: make(chan struct{}, 1), fetching: make(chan struct{}, 1), expanded: map[string]expansion{},
@@ -75,11 +85,18 @@ func enter(ctx context.Context, gate chan struct{}) error {
 
 func leave(gate chan struct{}) { <-gate }
 
-func (r *repository) upstream() (upstream, error) {
+func (r *repository) upstream(ctx context.Context) (upstream, error) {
 	if isLocal(r.url) {
 		return newLocal(r.url, r.fetcher.options)
 	}
-	return newNetwork(r.url, r.fetcher.client, r.fetcher.options)
+	return r.newNetwork(ctx)
+}
+
+// drop gives back the disk of a repository that nobody will ask for again.
+func (r *repository) drop() {
+	if s := r.store.Swap(nil); s != nil {
+		_ = s.remove() // It is a cache: what is left over costs disk and nothing else.
+	}
 }
 
 // references lists what the repository advertises. Whoever waited while somebody else asked takes that answer; with force,
@@ -101,7 +118,7 @@ func (r *repository) references(ctx context.Context, force bool) ([]ref, error) 
 		return last.refs, last.err
 	}
 	now := listing{began: time.Now()}
-	up, err := r.upstream()
+	up, err := r.upstream(ctx)
 	if err == nil {
 		now.refs, err = up.list(ctx)
 	}
@@ -178,7 +195,7 @@ func (r *repository) extend(ctx context.Context, s *store, want plumbing.Hash) (
 
 // receive fetches into a store, or into a fresh one that takes its place when that has worked.
 func (r *repository) receive(ctx context.Context, into *store, ask request) (*store, error) {
-	up, err := r.upstream()
+	up, err := r.upstream(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/tiphys-io/tiphys/internal/source"
@@ -34,16 +33,6 @@ func isTruncatedSHA(revision string) bool { return truncatedSHA.MatchString(revi
 // isShortRef says whether the revision may mean something else than one fully named reference.
 func isShortRef(revision string) bool { return !strings.HasPrefix(revision, "refs/") }
 
-func isVersion(revision string) bool {
-	_, err := semver.NewVersion(revision)
-	return err == nil
-}
-
-func isConstraint(revision string) bool {
-	_, err := semver.NewConstraint(revision)
-	return err == nil && !isVersion(revision)
-}
-
 // resolve finds the commit that a revision means among the advertised references, which are in the order of their names
 // (contract 1.2, "Git revision resolution"). The answer may be an abbreviated commit id, which the references cannot complete.
 func resolve(refs []ref, revision, tagPrefix string) (string, error) {
@@ -54,9 +43,9 @@ func resolve(refs []ref, revision, tagPrefix string) (string, error) {
 	if name == "" {
 		name = "HEAD"
 	}
-	if tagPrefix != "" || (isShortRef(name) && (isVersion(name) || isConstraint(name))) {
-		tag, err := maxVersion(name, tagsOf(refs), tagPrefix)
-		if _, ok := errors.AsType[*prefixError](err); ok {
+	if tagPrefix != "" || (isShortRef(name) && (source.IsVersion(name) || source.IsConstraint(name))) {
+		tag, err := source.MaxVersion(name, tagsOf(refs), tagPrefix)
+		if _, ok := errors.AsType[*source.PrefixError](err); ok {
 			return "", &source.RevisionError{Revision: revision, Detail: err.Error()}
 		}
 		if found, ok := find(refs, func(r ref) bool { return err == nil && r.name == tagsPrefix+tag }); ok {
@@ -93,43 +82,4 @@ func tagsOf(refs []ref) []string {
 		}
 	}
 	return tags
-}
-
-// prefixError tells that a tag prefix stands beside a revision it cannot apply to.
-type prefixError struct{ revision string }
-
-func (e *prefixError) Error() string {
-	return "tagPrefix requires targetRevision to be a semver constraint or version, and '" + e.revision + "' is neither"
-}
-
-var errNoMatch = errors.New("no tag matches the version constraint")
-
-// maxVersion finds the tag with the highest version that satisfies the revision. Only tags that begin with prefix count; it is
-// taken off for the comparison and put back on the result. A plain version names its tag exactly: "v1.1" does not mean "v1.1.0".
-func maxVersion(revision string, tags []string, prefix string) (string, error) {
-	if !isConstraint(revision) {
-		if prefix != "" && !isVersion(revision) {
-			return "", &prefixError{revision: revision}
-		}
-		return prefix + revision, nil
-	}
-	constraint, err := semver.NewConstraint(revision)
-	if err != nil {
-		return "", err
-	}
-	var best *semver.Version
-	for _, tag := range tags {
-		bare, ok := strings.CutPrefix(tag, prefix)
-		if !ok {
-			continue
-		}
-		v, err := semver.NewVersion(bare)
-		if err == nil && constraint.Check(v) && (best == nil || v.GreaterThan(best)) {
-			best = v
-		}
-	}
-	if best == nil {
-		return "", errNoMatch
-	}
-	return prefix + best.Original(), nil
 }

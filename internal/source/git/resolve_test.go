@@ -8,6 +8,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"sigs.k8s.io/yaml"
 
+	"github.com/tiphys-io/tiphys/internal/source"
 	"github.com/tiphys-io/tiphys/test/conformance"
 )
 
@@ -61,7 +62,7 @@ func loadVectors(t *testing.T) vectors {
 func TestMaxVersionConformance(t *testing.T) {
 	for _, v := range loadVectors(t).MaxVersion {
 		t.Run(v.ID+" "+v.Revision, func(t *testing.T) {
-			got, err := maxVersion(v.Revision, v.Tags, v.TagPrefix)
+			got, err := source.MaxVersion(v.Revision, v.Tags, v.TagPrefix)
 			if v.Error {
 				if err == nil || !strings.Contains(err.Error(), v.ErrorContains) {
 					t.Fatalf("got %q, %v; want an error with %q", got, err, v.ErrorContains)
@@ -117,10 +118,10 @@ func TestRevisionFormsConformance(t *testing.T) {
 		}
 	}
 	for _, c := range v.IsConstraint {
-		check("isConstraint", c.Revision, isConstraint(c.Revision), c.Constraint)
+		check("isConstraint", c.Revision, source.IsConstraint(c.Revision), c.Constraint)
 	}
 	for _, c := range v.IsVersion {
-		check("isVersion", c.Revision, isVersion(c.Revision), c.Version)
+		check("isVersion", c.Revision, source.IsVersion(c.Revision), c.Version)
 	}
 	for _, c := range v.CommitSHA {
 		if c.FullSHA != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/config"
 
+	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
@@ -57,7 +58,7 @@ func (t *tree) fetchSubmodule(at *node) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.repository.fetcher.fetchTree(t.ctx, repoURL, at.hash.String(), t.depth+1)
+	return t.repository.fetcher.fetchTree(t.ctx, source.Repository{URL: repoURL, Project: t.project}, at.hash.String(), t.depth+1)
 }
 
 // moduleURLs reads .gitmodules once.
@@ -140,6 +141,12 @@ func permittedProtocol(parent, module string) bool {
 
 // joinURL applies a relative URL to the path of another one; host and login stay.
 func joinURL(parent, relative string) (string, error) {
+	if host, base, isShort := shortSSH(parent); isShort {
+		if escapes(strings.Trim(base, "/"), relative) {
+			return "", fmt.Errorf("the URL %s climbs out of %s", relative, parent)
+		}
+		return host + ":" + path.Join(base, relative), nil
+	}
 	u, err := url.Parse(parent)
 	if err != nil || u.Scheme == "" {
 		return "", fmt.Errorf("the URL %s is relative, and that of the parent is not one it can be relative to", relative)
@@ -150,4 +157,13 @@ func joinURL(parent, relative string) (string, error) {
 	}
 	u.Path, u.RawPath = "/"+path.Join(base, relative), ""
 	return u.String(), nil
+}
+
+// shortSSH splits the short form of SSH, user@host:path.
+func shortSSH(repoURL string) (host, base string, isShort bool) {
+	address, isSSH := credentials.ParseSSH(repoURL)
+	if !isSSH || !address.Short {
+		return "", "", false
+	}
+	return strings.TrimSuffix(strings.TrimSpace(repoURL), ":"+address.Path), address.Path, true
 }

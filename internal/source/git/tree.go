@@ -28,6 +28,7 @@ var (
 type tree struct {
 	ctx        context.Context
 	repository *repository
+	project    string // whose application reads it
 	commit     plumbing.Hash
 	root       plumbing.Hash
 	depth      int // how many repositories this one is a submodule of
@@ -62,7 +63,7 @@ func (t *tree) read(f func(*store) error) error {
 		}
 		next, err := t.repository.heal(t.ctx, s, t.commit)
 		if err != nil {
-			return failure(t.repository.url, errors.Join(damage, err))
+			return t.repository.failure(errors.Join(damage, err))
 		}
 		t.mu.Lock()
 		t.store, t.healed = next, t.healed || !replaced

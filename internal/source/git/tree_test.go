@@ -191,7 +191,9 @@ func TestSubmoduleURL(t *testing.T) {
 		{"a file from a file", "file:///srv/a", "file:///srv/b", "file:///srv/b"},
 		{"a helper", "https://h/a/b", "ext://sh", ""},
 		{"an option", "https://h/a/b", "--upload-pack=x", ""},
-		{"relative to nothing", "git@h:a/b", "../c", ""},
+		{"a sibling by short SSH", "git@h:a/b", "../c", "git@h:a/c"},
+		{"not beyond the home", "git@h:a/b", "../../../c", ""},
+		{"relative to nothing", "nothing", "../c", ""},
 	} {
 		got, err := submoduleURL(tc.parent, tc.module)
 		if got != tc.want || (err == nil) != (tc.want != "") {

@@ -1,0 +1,67 @@
+package connection
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Guard refuses connections to where a repository must not send us: this machine, the neighbourhood of the link (which has the
+// metadata of clouds), and the API server. The nil Guard refuses nothing.
+type Guard struct {
+	// Hosts are refused besides: names and addresses.
+	Hosts []string
+}
+
+// GuardError tells that an address is refused.
+type GuardError struct{ host string }
+
+// Error names the address and the remedy.
+func (e *GuardError) Error() string {
+	return fmt.Sprintf("%s is refused: files and charts that a repository names may not come from loopback or link-local addresses or the API server (--allow-local-remotes permits it)", e.host)
+}
+
+// Apply has a transport check each address when it connects, after names were looked up.
+func (g *Guard) Apply(transport *http.Transport) {
+	if g == nil {
+		return
+	}
+	dialer := &net.Dialer{Timeout: maxDial, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return err
+		}
+		return g.check(host)
+	}}
+	transport.DialContext = dialer.DialContext
+}
+
+// CheckURL checks what a URL says, which a proxy would otherwise look up.
+func (g *Guard) CheckURL(u *url.URL) error {
+	if g == nil {
+		return nil
+	}
+	return g.check(u.Hostname())
+}
+
+func (g *Guard) check(host string) error {
+	for _, refused := range append([]string{"localhost", "kubernetes.default.svc"}, g.Hosts...) {
+		if strings.EqualFold(strings.TrimSuffix(host, "."), refused) {
+			return &GuardError{host}
+		}
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil // a name, which is checked once it is looked up
+	}
+	address = address.Unmap()
+	if address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsLinkLocalMulticast() || address.IsUnspecified() || address.IsMulticast() {
+		return &GuardError{host}
+	}
+	return nil
+}
