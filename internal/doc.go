@@ -20,7 +20,11 @@
 //
 // source turns a repository and a revision into a read-only tree of files. A tree is read straight from the object store
 // that all applications of a repository share; nothing is checked out, so nothing can be left behind or lead outside. Its
-// subpackage git speaks to Git servers: one fetch at a time for a repository, and a deadline on every call.
+// subpackage git speaks to Git servers: one fetch at a time for a repository, and a deadline on every call; helmrepo reads charts
+// from repositories of charts and OCI registries; connection is what both know about TLS, proxies and tokens.
+//
+// credentials knows the Secrets and ConfigMaps that say how to log in, and which of them is meant for a URL in a project. What was
+// read with one login is kept apart from what was read with another.
 //
 // render makes manifests out of a tree. It is given the tree and no other way to reach a file. It finds out what a source
 // is, and hands it to one of its subpackages: directory reads folders of YAML and JSON, and says file and line of what it

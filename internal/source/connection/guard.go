@@ -55,10 +55,7 @@ func (g *Guard) check(host string) error {
 			return &GuardError{host}
 		}
 	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil // a name, which is checked once it is looked up
-	}
+	address, _ := netip.ParseAddr(host) // A name, which is no address, is checked once it is looked up.
 	address = address.Unmap()
 	if address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsLinkLocalMulticast() || address.IsUnspecified() || address.IsMulticast() {
 		return &GuardError{host}
