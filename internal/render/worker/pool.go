@@ -145,7 +145,7 @@ func (p *Pool) explain(ctx, limited context.Context, process *process, what stri
 }
 
 // outOfMemory are the words of the Go runtime for memory that it does not get, also for a thread.
-var outOfMemory = []string{"out of memory", "cannot allocate memory", "failed to create new OS thread", "pthread_create failed", "cannot map"}
+var outOfMemory = []string{"out of memory", "cannot allocate", "failed to reserve", "failed to create new OS thread", "pthread_create failed", "cannot map"}
 
 var errClosed = errors.New("the operator stops")
 
