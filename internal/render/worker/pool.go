@@ -108,10 +108,24 @@ func (p *Pool) do(ctx context.Context, j *job, req render.Request) ([]*unstructu
 	case <-ctx.Done():
 		return nil, 0, fmt.Errorf("%s: waiting for other sources to be rendered: %w", what, ctx.Err())
 	}
-	process, err := p.take()
+	process, fresh, err := p.take()
 	if err != nil {
 		return nil, 0, err
 	}
+	objects, size, broke, err := p.try(ctx, process, j, req)
+	if !broke || fresh {
+		return objects, size, err
+	}
+	// What other sources left in the process may have been too much: that is not the doing of this one.
+	if process, err = start(p.options.Command); err != nil {
+		return nil, 0, err
+	}
+	objects, size, _, err = p.try(ctx, process, j, req)
+	return objects, size, err
+}
+
+// try has a job done by a process; broke tells that the process ended by itself.
+func (p *Pool) try(ctx context.Context, process *process, j *job, req render.Request) (objects []*unstructured.Unstructured, size int64, broke bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
 	stop := context.AfterFunc(limited, process.end)
@@ -122,9 +136,9 @@ func (p *Pool) do(ctx context.Context, j *job, req render.Request) ([]*unstructu
 		p.put(process)
 	}
 	if _, failed := errors.AsType[*Failed](err); err != nil && !failed {
-		return nil, 0, p.explain(ctx, limited, process, what)
+		return nil, 0, limited.Err() == nil, p.explain(ctx, limited, process, path.Join(render.Root(req.Source), j.File))
 	}
-	return objects, size, err
+	return objects, size, false, err
 }
 
 // explain says why a process broke.
@@ -149,22 +163,23 @@ var outOfMemory = []string{"out of memory", "cannot allocate", "failed to reserv
 
 var errClosed = errors.New("the operator stops")
 
-// take gives a process that waits, or a new one.
-func (p *Pool) take() (*process, error) {
+// take gives a process that waits, or a new one, which is fresh.
+func (p *Pool) take() (taken *process, fresh bool, err error) {
 	p.mutex.Lock()
 	if p.closed {
 		p.mutex.Unlock()
-		return nil, errClosed
+		return nil, false, errClosed
 	}
 	if n := len(p.waiting); n > 0 {
-		process := p.waiting[n-1]
+		taken = p.waiting[n-1]
 		p.waiting = p.waiting[:n-1]
 		p.mutex.Unlock()
-		process.idle.Stop()
-		return process, nil
+		taken.idle.Stop()
+		return taken, false, nil
 	}
 	p.mutex.Unlock()
-	return start(p.options.Command)
+	taken, err = start(p.options.Command)
+	return taken, true, err
 }
 
 // put keeps a process for the next job, for a while.

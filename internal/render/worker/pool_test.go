@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// jobs counts those that a worker process was given for "worn out".
+var jobs int
+
 // strange is a renderer that does what the source's path says.
 type strange struct{}
 
@@ -46,6 +49,11 @@ func (strange) Render(_ context.Context, req render.Request) ([]*unstructured.Un
 	switch req.Source.Path {
 	case "panics":
 		panic("no reason")
+	case "worn out":
+		if jobs++; jobs > 1 {
+			_, _ = fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
+			os.Exit(2)
+		}
 	case "prints":
 		fmt.Println("something") //nolint:forbidigo // what a library may do
 	case "exits":
@@ -324,6 +332,17 @@ func TestTemplatesThatEatMemory(t *testing.T) {
 	}
 	if _, err := pool.Renderer(argov1.SourceTypeHelm).Render(t.Context(), request(chart(configMap))); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// A source is not refused for what others have left in the process.
+func TestWornOutProcessIsReplaced(t *testing.T) {
+	pool := newPool(t, worker.Options{Processes: 1})
+	for i := range 3 {
+		req := render.Request{Source: argov1.ApplicationSource{Path: "worn out"}, Tree: fstest.MapFS{}}
+		if _, err := pool.Renderer(argov1.SourceTypePlugin).Render(t.Context(), req); err != nil {
+			t.Errorf("job %d: %v", i, err)
+		}
 	}
 }
 
