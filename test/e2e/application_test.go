@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 const deployment = `
@@ -113,6 +115,38 @@ var _ = Describe("An application of plain manifests", func() {
 		}).Should(BeTrue())
 		Expect(s.data(ctx, "a")).To(Equal("missing"))
 		Expect(s.data(ctx, "b")).To(Equal("one"))
+	}, SpecTimeout(time.Minute))
+
+	It("prunes and is deleted while its repository does not answer", func(ctx SpecContext) {
+		git, err := fixture.StartGitServer()
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(git.Close)
+		s := newScenario(ctx, map[string]string{})
+		s.repo.git = git.Repository("away")
+		s.repo.commit(map[string]string{"app/a.yaml": configMap("a", "one"), "app/b.yaml": configMap("b", "one")})
+		s.app.Spec.Source.RepoURL = s.repo.git.URL()
+		s.create(ctx).compared(ctx)
+		s.sync(ctx, `{"sync":{}}`)
+		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
+		s.repo.commit(map[string]string{"app/b.yaml": ""})
+		s.refresh(ctx)
+		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusOutOfSync))
+		git.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		})
+
+		By("a prune at the revision that was seen")
+		s.sync(ctx, `{"sync":{"prune":true,"revision":"`+s.app.Status.Sync.Revision+`"}}`)
+		Eventually(ctx, func() string { return s.data(ctx, "b") }).Should(Equal("missing"))
+		Eventually(ctx, s.status(ctx)).Should(HaveField("OperationState.Phase", argov1.OperationSucceeded))
+
+		By("a deletion")
+		Expect(cluster.Delete(ctx, s.app)).To(Succeed())
+		Eventually(ctx, func() bool {
+			return apierrors.IsNotFound(cluster.Get(ctx, client.ObjectKeyFromObject(s.app), s.app))
+		}).Should(BeTrue())
+		Expect(s.data(ctx, "a")).To(Equal("missing"))
 	}, SpecTimeout(time.Minute))
 
 	DescribeTable("says what is wrong and touches nothing", func(ctx SpecContext, change func(*scenario), conditionType argov1.ApplicationConditionType, text string) {
