@@ -105,8 +105,16 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 		return err
 	}
 	managerOptions.Logger = log
+	if options.LeaderElect {
+		fence := &fence{now: time.Now}
+		managerOptions.LeaderElectionConfig = rest.CopyConfig(config)
+		fence.observe(managerOptions.LeaderElectionConfig)
+		fence.guard(config)
+	}
 	managerOptions.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper, nil }
-	mgr, err := ctrl.NewManager(config, managerOptions)
+	managed := rest.CopyConfig(config)
+	cluster.Retry(managed)
+	mgr, err := ctrl.NewManager(managed, managerOptions)
 	if err != nil {
 		return fmt.Errorf("building the manager: %w", err)
 	}
@@ -141,7 +149,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	stop := 20 * time.Second
+	stop, lease := 20*time.Second, leaseDuration
 	pprofAddress := ""
 	if options.Profile {
 		pprofAddress = profileAddress
@@ -150,7 +158,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
 		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
-		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
+		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, GracefulShutdownTimeout: &stop,
 		Cache: cache.Options{ByObject: byObject},
 	}, nil
 }
