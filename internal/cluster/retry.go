@@ -15,9 +15,13 @@ import (
 const (
 	// retries is how often a call that failed in passing is made again.
 	retries = 4
+	// watchRetries is the same for a watch; they last about half a minute.
+	watchRetries = 10
 	// firstPause is the pause before the first of them; each further one is three times as long. A random part of up to half is
 	// added, so that not all come back at once. Together they last four to six seconds.
 	firstPause = 100 * time.Millisecond
+	// longestPause bounds the pause between two attempts to watch.
+	longestPause = 4 * time.Second
 )
 
 // Retry has a client make a call again that failed in passing: the connection broke, or the server could not answer (500, 502,
@@ -35,13 +39,16 @@ type retrying struct {
 
 // RoundTrip makes the call, and again if need be.
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
-	pause := r.pause
+	pause, most := r.pause, retries
+	if isWatch(req) {
+		most = watchRetries
+	}
 	for attempt := 0; ; attempt++ {
 		response, err := r.next.RoundTrip(req)
 		if err == nil && !isWatch(req) {
 			err = begin(response)
 		}
-		if attempt == retries || !passing(req, response, err) {
+		if attempt == most || !passing(req, response, err) {
 			return answer(response, err)
 		}
 		again, ok := repeat(req)
@@ -56,7 +63,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err == nil {
 			_ = response.Body.Close()
 		}
-		req, pause = again, pause*3
+		req, pause = again, min(pause*3, longestPause)
 	}
 }
 
@@ -70,11 +77,13 @@ func answer(response *http.Response, err error) (*http.Response, error) {
 
 // passing tells whether a failure may be over in a moment.
 func passing(req *http.Request, response *http.Response, err error) bool {
-	if req.Context().Err() != nil || isWatch(req) {
+	switch {
+	case req.Context().Err() != nil:
 		return false
-	}
-	if err != nil {
+	case err != nil:
 		return !errors.Is(err, errGaveUp) // a server that was silent for a minute is not asked five times
+	case isWatch(req):
+		return false // an answer is for the caller, who begins anew
 	}
 	switch response.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

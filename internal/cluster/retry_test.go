@@ -46,7 +46,8 @@ func TestRetry(t *testing.T) {
 		{"a refusal is an answer", status(403), 100, "", 1, 403},
 		{"so is a conflict", status(409), 100, "", 1, 409},
 		{"whoever is told when to come back waits elsewhere", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "1"); w.WriteHeader(503) }, 100, "", 1, 503},
-		{"watches begin anew", status(500), 100, "watch=true", 1, 500},
+		{"who watches begins anew after an answer", status(500), 100, "watch=true", 1, 500},
+		{"a watch waits for its server", breaks, 7, "watch=true", 8, 200},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			calls := 0

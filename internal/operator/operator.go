@@ -92,6 +92,9 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	config.QPS = -1
 	// The server warns of deprecated kinds whenever they are listed; that says nothing about an application.
 	config.WarningHandler = rest.NoWarnings{}
+	ctx, rewound := context.WithCancelCause(ctx)
+	defer rewound(nil)
+	cluster.OnRewind(config, rewound)
 	served, err := newNamespaces(options.Namespace, options.ApplicationNamespaces)
 	if err != nil {
 		return err
@@ -135,6 +138,9 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	log.Info("starting", "controllers", options.Controllers, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
+	}
+	if err := context.Cause(ctx); errors.Is(err, cluster.ErrRewound) {
+		return fmt.Errorf("%w: start again", err)
 	}
 	return nil
 }

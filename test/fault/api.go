@@ -70,6 +70,19 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// restarted waits until the operator has ended by itself, and starts it again, as the kubelet does.
+func (o *operator) restarted(ctx context.Context) (time.Duration, error) {
+	begin := time.Now()
+	select {
+	case <-o.process.Done():
+	case <-time.After(recovery):
+		return 0, fmt.Errorf("it still runs after %s", recovery)
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	return time.Since(begin), o.start()
+}
+
 // outages take the API server away, give it another certificate, and set its data back.
 func outages(ctx context.Context, w *world, s settings) error {
 	f := w.newFleet("outage", s.apps)
@@ -106,6 +119,8 @@ func outages(ctx context.Context, w *world, s settings) error {
 	if err := w.plane.Restore(ctx); err != nil {
 		return err
 	}
+	took, err = w.operator.restarted(ctx)
+	w.within("API server with data and resourceVersion of a backup: the operator ends, to be started anew", took, err, recovery)
 	took, err = f.converged(ctx, recovery)
 	w.within("API server with data and resourceVersion of a backup: converged", took, err, recovery)
 	return f.judge()
