@@ -94,7 +94,11 @@ func (f *fleet) application(i int) *argov1.Application {
 			Project:     argov1.DefaultProject,
 			Source:      &argov1.ApplicationSource{RepoURL: f.repo.URL(), Path: f.app(i)},
 			Destination: argov1.ApplicationDestination{Server: argov1.InClusterServer, Namespace: f.namespace(i)},
-			SyncPolicy:  &argov1.SyncPolicy{Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &yes}},
+			SyncPolicy: &argov1.SyncPolicy{
+				Automated: &argov1.SyncPolicyAutomated{Prune: &yes, SelfHeal: &yes},
+				// Foreground deletion ends by the garbage collector, which pauses up to a minute after trouble of the API server.
+				SyncOptions: argov1.SyncOptions{"PrunePropagationPolicy=background"},
+			},
 		},
 	}
 }
