@@ -83,6 +83,10 @@ conformance: controlplane ## Score the recorded cases. AREA=waves,hooks or CASE=
 	go test $(RACE) -timeout 30m -count 1 -v -run TestRecordedCases $(TESTFLAGS) ./test/conformance/applications \
 		$(if $(AREA),-areas '$(AREA)') $(if $(CASE),-cases '$(CASE)') $(if $(V),-differences) $(if $(KEEP),-keep '$(abspath $(KEEP))')
 
+.PHONY: fault
+fault: build controlplane ## Break what the operator stands on and look what is lost. SCENARIOS=api,leader narrows it down; JSON=FILE keeps the findings.
+	go run ./test/fault $(if $(SCENARIOS),-scenarios '$(SCENARIOS)') $(if $(JSON),-json '$(JSON)')
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME.

@@ -12,7 +12,9 @@
 // ask for. Every other room uses its words.
 //
 // cluster is the connection to a destination: clients for any kind, and which kinds are served there. It knows nothing of
-// applications.
+// applications. A call that fails in passing is made again there, so that no room above need know of such failures; and it
+// notices when a server's data was set back, whereupon the operator ends and is started anew: there is no telling which of
+// the things it remembers are still true.
 //
 // lua runs the scripts of users: each sees one object, in a state of its own, with limits on steps, text and time.
 //
@@ -76,6 +78,10 @@
 //
 // controller/application is the shell that calls the rooms above in turn for one Application. Its steps are finalize, admit,
 // refresh, autosync and operate, a file each; one report at the end writes the status, and only when its meaning changed.
+// What is written of the status is what decides something: the messages of a rollout's health, which change with each pod, are
+// written when they have come to rest, and once a minute at most. A replica that was frozen past its lease and wakes in the
+// middle of its work does not write: a fence in its clients asks how old the lease is before each write.
+//
 // controller/outcome gives errors their meaning there: come back, wait for somebody, or try again.
 //
 // # SealedSecrets

@@ -110,19 +110,31 @@ func (c call) do(ctx context.Context, action plan.Action) plan.Outcome {
 		outcome.Err = err
 		return outcome
 	}
-	switch action.Verb {
-	case plan.Apply:
-		outcome.Message, outcome.Err = c.apply(ctx, client, task)
-	case plan.Prune:
-		if outcome.Err = remove(ctx, client, task.Live, task.Propagation); outcome.Err == nil {
-			outcome.Err = c.look(ctx, client, task.Live)
+	for range conflictAttempts { // somebody else writes the same object at the same time
+		if outcome.Message, outcome.Err = c.act(ctx, client, action); !apierrors.IsConflict(outcome.Err) {
+			break
 		}
-	case plan.ReleaseHook:
-		outcome.Err = c.release(ctx, client, task.Live)
-	case plan.DeleteHook:
-		outcome.Err = c.deleteHook(ctx, client, task)
 	}
 	return outcome
+}
+
+// act does what the verb says, once.
+func (c call) act(ctx context.Context, client dynamic.ResourceInterface, action plan.Action) (message string, err error) {
+	task := action.Task
+	switch action.Verb {
+	case plan.Apply:
+		return c.apply(ctx, client, task)
+	case plan.Prune:
+		if err := remove(ctx, client, task.Live, task.Propagation); err != nil {
+			return "", err
+		}
+		return "", c.look(ctx, client, task.Live)
+	case plan.ReleaseHook:
+		return "", c.release(ctx, client, task.Live)
+	case plan.DeleteHook:
+		return "", c.deleteHook(ctx, client, task)
+	}
+	return "", nil
 }
 
 // client is the client for the object of a task.
@@ -163,10 +175,7 @@ func remove(ctx context.Context, client dynamic.ResourceInterface, live *unstruc
 	err := client.Delete(ctx, live.GetName(), metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &policy,
 	})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return unlessGone(err)
 }
 
 // Propagation is the policy of that name, foreground when there is none such (contract 2.6).

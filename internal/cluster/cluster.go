@@ -53,6 +53,7 @@ func Connect(config *rest.Config, server, name string) (*Conn, error) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &headerDeadline{next: next, timeout: requestTimeout}
 	})
+	Retry(config)
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", server, err)

@@ -2,11 +2,15 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 )
+
+// errGaveUp says that the server took a request and never began to answer.
+var errGaveUp = errors.New("no answer")
 
 // headerDeadline gives up on a server that takes a request and never begins to answer.
 type headerDeadline struct {
@@ -18,7 +22,7 @@ type headerDeadline struct {
 func (h *headerDeadline) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(h.timeout, func() {
-		cancel(fmt.Errorf("no answer from %s within %s", req.URL.Host, h.timeout))
+		cancel(fmt.Errorf("%w from %s within %s", errGaveUp, req.URL.Host, h.timeout))
 	})
 	response, err := h.next.RoundTrip(req.WithContext(ctx))
 	timer.Stop()

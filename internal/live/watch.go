@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
@@ -168,7 +169,10 @@ func (w *Watcher) start(kind schema.GroupKind, gvr schema.GroupVersionResource) 
 			return events, err
 		},
 	}
-	reflector := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(lw, w.conn.Dynamic), &unstructured.Unstructured{}, kw, cache.ReflectorOptions{Name: "live", TypeDescription: gvr.String()})
+	reflector := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(lw, w.conn.Dynamic), &unstructured.Unstructured{}, kw, cache.ReflectorOptions{
+		Name: "live", TypeDescription: gvr.String(),
+		Backoff: &wait.Backoff{Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 20, Factor: 2, Jitter: 0.5},
+	})
 	go reflector.RunWithContext(ctx)
 	return kw
 }

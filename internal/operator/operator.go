@@ -92,6 +92,9 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	config.QPS = -1
 	// The server warns of deprecated kinds whenever they are listed; that says nothing about an application.
 	config.WarningHandler = rest.NoWarnings{}
+	ctx, rewound := context.WithCancelCause(ctx)
+	defer rewound(nil)
+	cluster.OnRewind(config, rewound)
 	served, err := newNamespaces(options.Namespace, options.ApplicationNamespaces)
 	if err != nil {
 		return err
@@ -105,8 +108,16 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 		return err
 	}
 	managerOptions.Logger = log
+	if options.LeaderElect {
+		fence := &fence{now: time.Now}
+		managerOptions.LeaderElectionConfig = rest.CopyConfig(config)
+		fence.observe(managerOptions.LeaderElectionConfig)
+		fence.guard(config)
+	}
 	managerOptions.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return mapper, nil }
-	mgr, err := ctrl.NewManager(config, managerOptions)
+	managed := rest.CopyConfig(config)
+	cluster.Retry(managed)
+	mgr, err := ctrl.NewManager(managed, managerOptions)
 	if err != nil {
 		return fmt.Errorf("building the manager: %w", err)
 	}
@@ -128,6 +139,9 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
+	if err := context.Cause(ctx); errors.Is(err, cluster.ErrRewound) {
+		return fmt.Errorf("%w: start again", err)
+	}
 	return nil
 }
 
@@ -141,7 +155,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	stop := 20 * time.Second
+	stop, lease := 20*time.Second, leaseDuration
 	pprofAddress := ""
 	if options.Profile {
 		pprofAddress = profileAddress
@@ -150,7 +164,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.ProbeAddress, PprofBindAddress: pprofAddress,
 		LeaderElection: options.LeaderElect, LeaderElectionID: "tiphys.argoproj.io", LeaderElectionNamespace: options.Namespace,
-		LeaderElectionReleaseOnCancel: true, GracefulShutdownTimeout: &stop,
+		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, GracefulShutdownTimeout: &stop,
 		Cache: cache.Options{ByObject: byObject},
 	}, nil
 }

@@ -84,16 +84,18 @@ var _ = Describe("A sync", func() {
 		Expect(s.data(ctx, "a")).To(Equal("missing"))
 	}, SpecTimeout(time.Minute))
 
-	It("of an automated application gives way to a newer revision, and says so", func(ctx SpecContext) {
+	It("of an automated application gives way to a newer revision, says so, and leaves no hook that has done its work", func(ctx SpecContext) {
 		s := newScenario(ctx, map[string]string{
+			"app/pre.yaml":  job("pre", "argocd.argoproj.io/hook: PreSync", "argocd.argoproj.io/hook-delete-policy: HookSucceeded"),
 			"app/held.yaml": heldPod("held", `argocd.argoproj.io/sync-wave: "-1"`), "app/a.yaml": configMap("a", "one"),
 		}).automated(true, false).create(ctx)
 		Eventually(ctx, s.status(ctx)).Should(HaveField("OperationState.Message", "waiting for healthy state of /Pod/held"))
-		sha := s.repo.commit(map[string]string{"app/held.yaml": "", "app/a.yaml": configMap("a", "two")})
+		sha := s.repo.commit(map[string]string{"app/pre.yaml": "", "app/held.yaml": "", "app/a.yaml": configMap("a", "two")})
 		s.refresh(ctx)
 		Eventually(ctx, s.status(ctx)).Should(SatisfyAll(
 			HaveField("Sync.Status", argov1.SyncStatusSynced), HaveField("OperationState.SyncResult.Revision", sha)))
 		Expect(s.data(ctx, "a")).To(Equal("two"))
+		Eventually(ctx, s.jobs(ctx)).Should(BeEmpty())
 		Eventually(ctx, func() string {
 			events, err := plane.Kubectl(ctx, "get", "events", "-n", "argocd", "--field-selector", "involvedObject.name="+s.app.Name)
 			return events + errorText(err)

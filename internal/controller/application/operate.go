@@ -74,6 +74,7 @@ func (r *Reconciler) hold(ctx context.Context, s *scope, state *argov1.Operation
 		return false, nil
 	}
 	if newer := s.superseded(state); newer != "" {
+		r.deleteSucceededHooks(ctx, s)
 		return true, r.conclude(ctx, s, argov1.OperationFailed, "superseded by the newer revision "+newer)
 	}
 	if wait := s.memory.resume.Sub(s.now); wait > 0 {

@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -264,6 +266,26 @@ func (r *Reconciler) releaseHooks(ctx context.Context, s *scope) {
 		if err := apply.Release(ctx, r.Conn, obj, r.Watcher.Store); err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "releasing a hook", "object", resource.KeyOf(obj).String())
 		}
+	}
+}
+
+// deleteSucceededHooks deletes the hooks that have done their work and ask to go then, when the operation does not come to its
+// end: the next one does not know them.
+func (r *Reconciler) deleteSucceededHooks(ctx context.Context, s *scope) {
+	snapshot, err := r.Watcher.Snapshot(ctx, s.instance)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "looking for hooks to delete")
+		return
+	}
+	var doomed []*unstructured.Unstructured
+	for _, row := range s.app.Status.OperationState.SyncResult.Resources {
+		obj := snapshot[resource.Key{Group: row.Group, Kind: row.Kind, Namespace: row.Namespace, Name: row.Name}]
+		if obj != nil && row.HookPhase == argov1.OperationSucceeded && resource.IsHook(obj) && slices.Contains(resource.HookDeletePolicies(obj), resource.HookSucceeded) {
+			doomed = append(doomed, obj)
+		}
+	}
+	if err := errors.Join(r.Runner.Delete(ctx, r.Conn, doomed, "", r.Watcher.Store)...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "deleting hooks")
 	}
 }
 

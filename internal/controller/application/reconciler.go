@@ -124,10 +124,13 @@ type memory struct {
 	resolved  []string       // the revisions that the spec wanted last
 	compare   refresh.Memory
 	written   *argov1.Application // the newest version that we wrote ourselves
-	resume    time.Time           // end of the pause between two waves
-	failure   targetFailure       // why the target state could not be loaded last time
-	timedOut  bool                // the operation is terminated because it took too long
-	full      *fullRows           // what was too much to be written; nil when nothing was
+	writtenAt time.Time
+	resume    time.Time     // end of the pause between two waves
+	failure   targetFailure // why the target state could not be loaded last time
+	timedOut  bool          // the operation is terminated because it took too long
+	full      *fullRows     // what was too much to be written; nil when nothing was
+
+	worded words // the newest health messages that were not written
 
 	waiting      string // what the operation waits for
 	waitingSince time.Time
@@ -175,13 +178,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	defer func() { observeReconcile(s.app, r.Now().Sub(start)) }()
 	err = r.run(ctx, s)
-	if writeErr := client.IgnoreNotFound(r.report(ctx, s)); writeErr != nil {
+	held, writeErr := r.report(ctx, s)
+	if client.IgnoreNotFound(writeErr) != nil {
 		return outcome.Of(errors.Join(ignoreWaiting(err), writeErr))
 	}
 	if err != nil {
 		return outcome.Of(err)
 	}
-	return ctrl.Result{RequeueAfter: s.untilPoll()}, nil
+	return ctrl.Result{RequeueAfter: sooner(held, s.untilPoll())}, nil
 }
 
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
@@ -193,12 +197,24 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// sooner is the shorter of two waits; 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
 func ignoreWaiting(err error) error {
 	if outcome.IsWaiting(err) {
 		return nil
 	}
 	return err
 }
+
+// cacheLag is how far behind a cache may be. One that shows an older version for longer is right: the API server's data was
+// restored from a backup, and its versions count from there.
+const cacheLag = 20 * time.Second
 
 // open reads the application, preferring what we wrote ourselves to a cache that has not caught up. It gives nil when there
 // is nothing to do.
@@ -216,7 +232,7 @@ func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scop
 	if !ok {
 		return nil, fmt.Errorf("memory of %s is a %T", name, value)
 	}
-	if mem.written != nil && mem.written.UID == app.UID && laterThan(mem.written, app) {
+	if mem.written != nil && mem.written.UID == app.UID && r.Now().Sub(mem.writtenAt) < cacheLag && laterThan(mem.written, app) {
 		app = mem.written
 	} else {
 		mem.written = nil

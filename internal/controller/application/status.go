@@ -26,12 +26,12 @@ func (s *scope) raise(conditionType argov1.ApplicationConditionType, message str
 	s.conditions = append(s.conditions, argov1.ApplicationCondition{Type: conditionType, Message: message})
 }
 
-// report writes the status once, if it says anything new. When an operation ended that was about something else than the spec,
+// report writes the status once, if it says anything new; for how long that can wait is the answer, 0 when there is nothing. When an operation ended that was about something else than the spec,
 // what the spec wants is compared in the next reconcile, and all but the operation waits for that.
-func (r *Reconciler) report(ctx context.Context, s *scope) error {
+func (r *Reconciler) report(ctx context.Context, s *scope) (held time.Duration, err error) {
 	s.app.Status.ControllerNamespace = r.Options.ControlNamespace
 	if s.unfinished {
-		return r.write(ctx, s)
+		return 0, r.write(ctx, s)
 	}
 	s.setConditions()
 	if s.comparison != nil {
@@ -48,8 +48,11 @@ func (r *Reconciler) report(ctx context.Context, s *scope) error {
 		now := metav1.NewTime(r.Now())
 		s.app.Status.ReconciledAt = &now
 	}
+	if held := s.holdWords(); held > 0 {
+		return held, nil
+	}
 	r.announce(s)
-	return r.write(ctx, s)
+	return 0, r.write(ctx, s)
 }
 
 // finishedOperation tells whether this pass ended an operation: clients wait for a comparison that is later (contract 8.4).
@@ -99,7 +102,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	if err := r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(argov1.FieldManager)); err != nil {
 		return fmt.Errorf("writing the application: %w", err)
 	}
-	s.base, s.memory.written = written, written
+	s.base, s.memory.written, s.memory.writtenAt = written, written, r.Now()
 	s.app = written.DeepCopy()
 	s.memory.full.restore(s.app)
 	return nil

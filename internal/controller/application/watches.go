@@ -63,6 +63,13 @@ func (r *Reconciler) Changed(change live.Change) {
 // byProject is the index of the applications by the name of their project.
 const byProject = "spec.project"
 
+// What failed is tried again after pauses that grow from the first to the last. The last is short: what fails here, fails because
+// the API server cannot be reached, and nobody tells when it is back.
+const (
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 10 * time.Second
+)
+
 // SetupWithManager registers the reconciler for the applications of those namespaces that are served. Every ConfigMap that
 // the manager's cache lets through counts as settings, which concern all applications.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, serves func(namespace string) bool) error {
@@ -78,7 +85,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, ser
 		Watches(&argov1.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject), builder.WithPredicates(decisive)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(decisive)).
 		WatchesRawSource(source.Func(r.queue.start)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Options.Concurrency, 1)}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: max(r.Options.Concurrency, 1),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
 		Complete(reconcile.Func(r.reconcileBound))
 	if err != nil {
 		return fmt.Errorf("setting up the application controller: %w", err)
