@@ -84,6 +84,9 @@
 //
 // controller/outcome gives errors their meaning there: come back, wait for somebody, or try again.
 //
+// receiver takes in the webhooks of Git servers and registries, one file for each, and finds the applications that they concern.
+// It asks the controller for a refresh within the process, and makes source forget what it remembers of the repository.
+//
 // # SealedSecrets
 //
 // sealing encrypts the items of a Secret for a sealing key, and makes the Secret again; randomness is an argument. It renders

@@ -57,11 +57,9 @@ func newRepositoryAccess(ctx context.Context, mgr manager.Manager, config *rest.
 		{&a.knownHosts, &corev1.ConfigMap{}, named(credentials.KnownHostsConfigMap)},
 	} {
 		c.by.Namespaces, c.by.Transform = map[string]cache.Config{namespace: {}}, cache.TransformStripManagedFields()
-		made, err := cache.New(config, cache.Options{
-			HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), ByObject: map[client.Object]cache.ByObject{c.object: c.by},
-		})
+		made, err := addCache(mgr, config, c.object, c.by)
 		if err != nil {
-			return nil, fmt.Errorf("making a cache of %T: %w", c.object, err)
+			return nil, err
 		}
 		informer, err := made.GetInformer(ctx, c.object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -71,9 +69,6 @@ func newRepositoryAccess(ctx context.Context, mgr manager.Manager, config *rest.
 			AddFunc: func(any) { a.changed.Store(true) }, UpdateFunc: func(any, any) { a.changed.Store(true) }, DeleteFunc: func(any) { a.changed.Store(true) },
 		}); err != nil {
 			return nil, fmt.Errorf("watching %T: %w", c.object, err)
-		}
-		if err := mgr.Add(ownCache{made}); err != nil {
-			return nil, err
 		}
 		*c.into = made
 	}

@@ -209,10 +209,11 @@ func addApplications(
 	if err != nil {
 		return err
 	}
+	charts := access.newCharts(config, options)
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering: &target.Repositories{
-			Fetcher: fetcher, Charts: access.newCharts(config, options),
+			Fetcher: fetcher, Charts: charts,
 			Renderer: render.Dispatcher{
 				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
 				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
@@ -234,6 +235,13 @@ func addApplications(
 	}
 	project := defaultProject{client: mgr.GetClient(), namespace: options.Namespace, there: make(chan struct{})}
 	reconciler.Begin = project.there
+	webhooks := &webhooks{
+		namespace: options.Namespace, options: options, served: served, settings: provider, access: access,
+		forget: []func(string){fetcher.Forget, charts.Forget}, client: mgr.GetClient(), refresh: reconciler.Refresh, leads: mgr.Elected(),
+	}
+	if err := webhooks.add(ctx, mgr, config); err != nil {
+		return err
+	}
 	if err := mgr.Add(project); err != nil {
 		return fmt.Errorf("adding the default project: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/tiphys-io/tiphys/internal/controller/application"
+	"github.com/tiphys-io/tiphys/internal/receiver"
 )
 
 // Options are what flags and environment say. Each flag that Argo CD knows as an environment variable is read from there
@@ -22,6 +23,8 @@ type Options struct {
 	CacheDir              string
 	MetricsAddress        string
 	ProbeAddress          string
+	WebhookAddress        string
+	WebhookParallelism    int
 	Profile               bool
 	LeaderElect           bool
 	LogLevel              string
@@ -68,6 +71,7 @@ var environment = map[string]string{
 	"self-heal-backoff-timeout":             "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_TIMEOUT_SECONDS",
 	"self-heal-backoff-factor":              "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_FACTOR",
 	"self-heal-backoff-cap":                 "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_CAP_SECONDS",
+	"webhook-parallelism-limit":             "ARGOCD_SERVER_WEBHOOK_PARALLELISM_LIMIT",
 	"max-combined-directory-manifests-size": "ARGOCD_REPO_SERVER_MAX_COMBINED_DIRECTORY_MANIFESTS_SIZE",
 }
 
@@ -79,6 +83,8 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CacheDir, "cache-dir", filepath.Join(os.TempDir(), "tiphys"), "folder for the object stores of Git repositories")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8082", "address of the metrics; 0 turns them off")
 	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8083", "address of /healthz and /readyz; 0 turns them off")
+	flags.StringVar(&o.WebhookAddress, "webhook-bind-address", ":8084", "address of "+receiver.Path+"; 0 turns it off")
+	flags.IntVar(&o.WebhookParallelism, "webhook-parallelism-limit", 50, "webhooks that are read at the same time")
 	flags.BoolVar(&o.Profile, "profile", false, "serve pprof on "+profileAddress)
 	flags.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work at a time")
 	flags.StringVar(&o.LogLevel, "loglevel", "info", "debug, info, warn or error")
@@ -160,6 +166,7 @@ func (o *Options) validate() error {
 		{"kubectl-parallelism-limit", o.Parallelism, 0},
 		{"self-heal-backoff-factor", o.SelfHeal.Factor, 1},
 		{"render-processes", o.RenderProcesses, 1},
+		{"webhook-parallelism-limit", o.WebhookParallelism, 1},
 	} {
 		if n.value < n.least {
 			errs = append(errs, fmt.Errorf("%s is %d: write %d or more", n.name, n.value, n.least))

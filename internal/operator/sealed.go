@@ -149,27 +149,29 @@ type ownCache struct{ cache.Cache }
 // GetCache tells the manager that this is to be filled before anything else starts.
 func (c ownCache) GetCache() cache.Cache { return c.Cache }
 
+// addCache makes a cache of one kind, of no more objects than are needed, and has it started with the manager.
+func addCache(mgr manager.Manager, config *rest.Config, object client.Object, by cache.ByObject) (cache.Cache, error) {
+	made, err := cache.New(config, cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), ByObject: map[client.Object]cache.ByObject{object: by},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making a cache of %T: %w", object, err)
+	}
+	return made, mgr.Add(ownCache{made})
+}
+
 // addCaches makes the caches of the keys and of other controllers, which hold less than the manager's would.
 func (s *sealedSecrets) addCaches(mgr manager.Manager, config *rest.Config, namespace string) error {
-	add := func(object client.Object, by cache.ByObject) (cache.Cache, error) {
-		made, err := cache.New(config, cache.Options{
-			HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), ByObject: map[client.Object]cache.ByObject{object: by},
-		})
-		if err != nil {
-			return nil, fmt.Errorf("making a cache of %T: %w", object, err)
-		}
-		return made, mgr.Add(ownCache{made})
-	}
 	keys := cache.ByObject{Namespaces: map[string]cache.Config{namespace: {}}, Transform: sealedsecret.KeepKeys(s.options.KeyPrefix)}
 	var err error
-	if s.keys.Cache, err = add(&corev1.Secret{}, keys); err != nil {
+	if s.keys.Cache, err = addCache(mgr, config, &corev1.Secret{}, keys); err != nil {
 		return err
 	}
 	if s.options.Force {
 		return nil
 	}
 	for _, selector := range sealedsecret.UpstreamSelectors() {
-		deployments, err := add(&appsv1.Deployment{}, cache.ByObject{Label: selector})
+		deployments, err := addCache(mgr, config, &appsv1.Deployment{}, cache.ByObject{Label: selector})
 		if err != nil {
 			return err
 		}
@@ -208,11 +210,11 @@ func (s *sealedSecrets) addServers(mgr manager.Manager, revision string) error {
 		Limit: sealedsecret.NewLimit(s.options.RateLimit, s.options.RateLimitBurst, time.Now),
 	}
 	if s.options.ListenAddress != "0" {
-		err = errors.Join(err, mgr.Add(&sealedsecret.Server{Address: s.options.ListenAddress, Handler: api.Handler()}))
+		err = errors.Join(err, mgr.Add(newHTTPServer("the API of SealedSecrets", s.options.ListenAddress, api.Handler(), sealedsecret.RequestTimeout)))
 	}
 	if s.options.MetricsAddress != "0" {
 		handler := promhttp.HandlerFor(own, promhttp.HandlerOpts{})
-		err = errors.Join(err, mgr.Add(&sealedsecret.Server{Address: s.options.MetricsAddress, Handler: sealedsecret.MetricsHandler(handler)}))
+		err = errors.Join(err, mgr.Add(newHTTPServer("the metrics of SealedSecrets", s.options.MetricsAddress, sealedsecret.MetricsHandler(handler), sealedsecret.RequestTimeout)))
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/receiver"
 	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
@@ -40,6 +41,17 @@ type settingsProvider struct {
 	read    bool
 	version string // of the ConfigMap that current is made of; empty when there is none
 	current application.Settings
+	webhook receiver.Settings
+}
+
+// webhooks is what the settings in force say about webhooks.
+func (p *settingsProvider) webhooks(ctx context.Context) (receiver.Settings, error) {
+	if _, err := p.get(ctx); err != nil {
+		return receiver.Settings{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.webhook, nil
 }
 
 // get gives the settings in force; without an argocd-cm these are the defaults.
@@ -66,7 +78,7 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 	if p.retrack != nil && now.Tracker != p.current.Tracker {
 		p.retrack(now.Tracker)
 	}
-	p.read, p.version, p.current = true, cm.ResourceVersion, now
+	p.read, p.version, p.current, p.webhook = true, cm.ResourceVersion, now, receiver.Settings(parsed.Webhook)
 	return now, ctx.Err() // the caller may be among those that end because of it
 }
 

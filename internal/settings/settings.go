@@ -34,6 +34,9 @@ const (
 	KeyJsonnetEnabled     = "jsonnet.enable"
 	KeyKustomizeOptions   = "kustomize.buildOptions"
 	KeyValueFileSchemes   = "helm.valuesFileSchemes"
+	KeyWebhookMaxPayload  = "webhook.maxPayloadSizeMB"
+	KeyWebhookJitter      = "webhook.refresh.jitter"
+	KeyWebhookThreshold   = "webhook.refresh.threshold"
 )
 
 const (
@@ -98,6 +101,9 @@ type Settings struct {
 	// https and http.
 	ValueFileSchemes []string
 
+	// Webhook is about webhooks.
+	Webhook Webhook
+
 	exclusions, inclusions []filter
 	excludedVersion        string
 }
@@ -125,6 +131,7 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		excludedVersion:  p.data[KeyResourceExclusions] + "\n---\n" + p.data[KeyResourceInclusions],
 		HealthScripts:    p.healthScripts(),
 		ValueFileSchemes: p.schemes(),
+		Webhook:          p.webhook(),
 
 		KustomizeBuildOptions: p.value(KeyKustomizeOptions),
 	}

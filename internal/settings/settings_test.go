@@ -21,7 +21,7 @@ func defaults() settings.Settings {
 		Timeout: 2 * time.Minute, TimeoutJitter: time.Minute,
 		Compare:          settings.CompareOptions{IgnoreStatus: settings.StatusOfAll, IgnoreDifferencesOnUpdates: true},
 		InClusterEnabled: true, KustomizeEnabled: true, HelmEnabled: true, JsonnetEnabled: true,
-		ValueFileSchemes: []string{"https", "http"},
+		ValueFileSchemes: []string{"https", "http"}, Webhook: settings.Webhook{MaxPayloadBytes: 10 << 20, Threshold: 10},
 	}
 }
 
@@ -46,6 +46,7 @@ func TestParse(t *testing.T) {
 				Timeout: 3 * time.Minute, TimeoutHard: time.Hour,
 				Compare:               settings.CompareOptions{IgnoreStatus: settings.StatusOfCRDs, IgnoreAggregatedRoles: true},
 				KustomizeBuildOptions: "--enable-helm", ValueFileSchemes: []string{"s3", "https"},
+				Webhook: settings.Webhook{MaxPayloadBytes: 10 << 20, Threshold: 10},
 			}
 		}, nil},
 		{"An empty list of schemes permits none.", map[string]string{"helm.valuesFileSchemes": ""}, func(s *settings.Settings) { s.ValueFileSchemes = []string{} }, nil},
@@ -109,6 +110,7 @@ func TestParseReferenceManifest(t *testing.T) {
 	want.TrackingMethod, want.InstanceLabelKey, want.InstallationID = cm.Data[settings.KeyTrackingMethod], "mycompany.com/appname", "my-unique-id"
 	want.Compare.IgnoreAggregatedRoles = true
 	want.KustomizeBuildOptions, want.ValueFileSchemes = "--load_restrictor none", []string{"http", "https"}
+	want.Webhook.MaxPayloadBytes = 50 << 20
 	want.IgnoreDifferences = argov1.IgnoreDifferences{
 		{Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}, ManagedFieldsManagers: []string{"kube-controller-manager"}},
 		{

@@ -96,6 +96,7 @@ func (e *environment) startOperator(ctx context.Context, plane *fixture.ControlP
 	}
 	e.stops = append(e.stops, func() error { return os.RemoveAll(cache) })
 	options.CacheDir, options.MetricsAddress, options.ProbeAddress = cache, "0", "0"
+	options.WebhookAddress = "0"
 	options.SealedSecrets.Enabled = false
 	ctx, stop := context.WithCancel(ctrl.LoggerInto(ctx, logr.Discard()))
 	done := make(chan error, 1)

@@ -111,7 +111,7 @@ func startOperator(ctx context.Context, plane *fixture.ControlPlane) (*fixture.P
 		return nil, err
 	}
 	command := exec.Command(filepath.Join("bin", "tiphys"), "operator",
-		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--sealed-secrets=false", "--logformat=text", "--cache-dir="+filepath.Join(filepath.Dir(plane.Kubeconfig()), "git"))
+		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address=0", "--sealed-secrets=false", "--logformat=text", "--cache-dir="+filepath.Join(filepath.Dir(plane.Kubeconfig()), "git"))
 	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig())
 	operator, err := fixture.StartProcess(operatorLog, command)
 	if err != nil {

@@ -47,7 +47,7 @@ func (o *operatorProcess) start() *fixture.Process {
 	Expect(err).NotTo(HaveOccurred())
 	args := slices.Concat([]string{
 		"operator", "--namespace=" + o.namespace, "--cache-dir=" + filepath.Join(o.folder, "git"), "--logformat=text",
-		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--sealed-secrets=false", "--sync-wave-delay=0",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address=0", "--sealed-secrets=false", "--sync-wave-delay=0",
 	}, o.args)
 	command := exec.Command(path, args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+o.kubeconfig())

@@ -77,6 +77,7 @@ func startOperator() {
 	Expect(err).NotTo(HaveOccurred())
 	options.CacheDir = filepath.Join(folder, "git")
 	options.MetricsAddress, options.ProbeAddress = "0", "0"
+	options.WebhookAddress = webhookAddress()
 	options.SealedSecrets.ListenAddress, options.SealedSecrets.MetricsAddress = "0", "0"
 	options.SealedSecrets.KeySize = 2048 // quicker to make
 	options.WaveDelay = 0

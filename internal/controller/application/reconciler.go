@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -122,6 +123,7 @@ type memory struct {
 	refreshed time.Time      // when the revisions were resolved last
 	request   target.Request // what was asked for last
 	resolved  []string       // the revisions that the spec wanted last
+	pushed    atomic.Bool    // something was pushed to a repository since the revisions were resolved
 	compare   refresh.Memory
 	written   *argov1.Application // the newest version that we wrote ourselves
 	writtenAt time.Time
@@ -157,6 +159,7 @@ type scope struct {
 
 	requested   bool // a refresh was asked for by annotation
 	hard        bool
+	pushed      bool // a push was told of before this pass
 	refreshed   bool // the revisions were resolved in this pass
 	terminating bool // somebody asked for the end of the operation
 	confirming  bool // a deletion waits for a person
@@ -251,7 +254,7 @@ func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scop
 		app: mine, base: app, memory: mem, settings: settings, now: r.Now(),
 		instance:   tracking.InstanceName(app.Name, app.Namespace, r.Options.ControlNamespace),
 		namespaced: map[resource.Key]bool{},
-		requested:  requested, hard: value2 == "hard",
+		requested:  requested, hard: value2 == "hard", pushed: mem.pushed.Load(),
 	}, nil
 }
 

@@ -71,7 +71,7 @@ func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 	}
 	s.memory.request = req
 	asked := key + strings.Join(req.Revisions, ",")
-	if failure := s.memory.failure; failure.err != nil && failure.key == asked && s.now.Before(failure.until) && !s.requested {
+	if failure := s.memory.failure; failure.err != nil && failure.key == asked && s.now.Before(failure.until) && !s.requested && !s.pushed {
 		return failure.err
 	}
 	if r.upToDate(ctx, s, key) {
@@ -88,7 +88,7 @@ func (r *Reconciler) loadTarget(ctx context.Context, s *scope) error {
 // upToDate tells whether the target in memory is what is asked for.
 func (r *Reconciler) upToDate(ctx context.Context, s *scope, key string) bool {
 	mem, req := s.memory, s.memory.request
-	due := s.settings.Timeout > 0 && !s.now.Before(s.pollAt())
+	due := s.pushed || (s.settings.Timeout > 0 && !s.now.Before(s.pollAt()))
 	if pinned(req) {
 		r.lookAhead(ctx, s, due)
 	}
@@ -141,6 +141,7 @@ func (r *Reconciler) lookAhead(ctx context.Context, s *scope, due bool) {
 	}
 	req := r.specRequest(s)
 	req.Force = s.requested
+	s.memory.pushed.Store(false)
 	newest, err := target.Resolve(ctx, r.Rendering, req)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Info("the repositories could not be asked for a newer revision", "error", err.Error())
@@ -152,6 +153,10 @@ func (r *Reconciler) lookAhead(ctx context.Context, s *scope, due bool) {
 // fetchTarget asks the repositories, and renders when there is something new.
 func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Request, key string) error {
 	state := s.memory.state
+	isSpec := len(req.Revisions) == 0 && s.comparesSpec()
+	if isSpec {
+		s.memory.pushed.Store(false) // what is pushed from here on may be missed by this answer, and is asked for again
+	}
 	req.Force = s.requested || s.underway() != nil || (state != nil && s.memory.stateKey != key)
 	revisions, err := target.Resolve(ctx, r.Rendering, req)
 	if err != nil {
@@ -163,7 +168,7 @@ func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Reque
 		}
 		s.memory.state, s.memory.stateKey = state, key
 	}
-	if len(req.Revisions) == 0 && s.comparesSpec() {
+	if isSpec {
 		s.memory.resolved, s.memory.refreshed, s.refreshed = revisions, s.now, true
 	}
 	return nil

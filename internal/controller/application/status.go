@@ -44,7 +44,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope) (held time.Duration, 
 		delete(s.app.Annotations, argov1.AnnotationRefresh)
 		delete(s.app.Annotations, argov1.AnnotationRefreshTimestamp)
 	}
-	if s.app.Status.ReconciledAt == nil || s.requested || s.finishedOperation() {
+	if s.app.Status.ReconciledAt == nil || s.requested || (s.pushed && s.refreshed) || s.finishedOperation() {
 		now := metav1.NewTime(r.Now())
 		s.app.Status.ReconciledAt = &now
 	}

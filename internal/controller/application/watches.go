@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -48,6 +49,34 @@ func (q *queue) after(request reconcile.Request, wait time.Duration) {
 	if q.work != nil && q.serves(request.Namespace) {
 		q.work.AddAfter(request, wait)
 	}
+}
+
+// pushed has an application reconciled because of a push, after a while; those that are not urgent let all others go first.
+func (q *queue) pushed(request reconcile.Request, wait time.Duration, urgent bool) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	switch work := q.work.(type) {
+	case nil:
+	case priorityqueue.PriorityQueue[reconcile.Request]:
+		options := priorityqueue.AddOpts{After: wait}
+		if !urgent {
+			options.Priority = new(handler.LowPriority)
+		}
+		work.AddWithOpts(options, request)
+	default:
+		work.AddAfter(request, wait)
+	}
+}
+
+// Refresh has an application compared with what its repositories have now, after a while. It is nothing that is written down: a
+// process that begins compares all applications anyway, and so does one that has not begun yet.
+func (r *Reconciler) Refresh(name types.NamespacedName, wait time.Duration, urgent bool) {
+	if value, known := r.memories.Load(name); known {
+		if mem, ok := value.(*memory); ok {
+			mem.pushed.Store(true)
+		}
+	}
+	r.queue.pushed(reconcile.Request{NamespacedName: name}, wait, urgent)
 }
 
 func requestFor(app *argov1.Application) reconcile.Request {

@@ -3,13 +3,11 @@ package sealedsecret
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -25,10 +23,8 @@ import (
 )
 
 const (
-	// requestTimeout bounds reading a request and writing an answer (contract A5).
-	requestTimeout = 2 * time.Minute
-	// stopTimeout is how long requests may take to end when the process does.
-	stopTimeout = 5 * time.Second
+	// RequestTimeout bounds reading a request and writing an answer (contract A5).
+	RequestTimeout = 2 * time.Minute
 	// maxBody is more than any object that the API server stores.
 	maxBody = 4 << 20
 )
@@ -161,37 +157,6 @@ func documents(body []byte) int {
 			return count
 		}
 	}
-}
-
-// Server serves a handler on an address until its context ends. Every replica serves.
-type Server struct {
-	Address string
-	Handler http.Handler
-}
-
-// NeedLeaderElection tells that every replica serves.
-func (s *Server) NeedLeaderElection() bool { return false }
-
-// Start serves until ctx ends.
-func (s *Server) Start(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Address)
-	if err != nil {
-		return fmt.Errorf("listening for clients of Sealed Secrets: %w", err)
-	}
-	server := &http.Server{
-		Handler: s.Handler, ReadTimeout: requestTimeout, ReadHeaderTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serving %s: %w", s.Address, err)
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	return errors.Join(server.Shutdown(stopping))
 }
 
 // MetricsHandler serves metrics on the path where Sealed Secrets has them.

@@ -103,6 +103,19 @@ func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision 
 	return hash.String(), nil
 }
 
+// Forget drops what is remembered of the references of a repository, whoever read them: an answer that somebody gets from here
+// on was asked for later.
+func (f *Fetcher) Forget(repoURL string) {
+	key, now := source.Normalize(repoURL), time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for known, r := range f.repositories {
+		if known.url == key {
+			r.forgotten.Store(&now)
+		}
+	}
+}
+
 // Fetch implements [source.Fetcher]. Submodules are fetched when something in them is first read.
 func (f *Fetcher) Fetch(ctx context.Context, repo source.Repository, sha string) (source.Tree, error) {
 	t, err := f.fetchTree(ctx, repo, sha, 0)

@@ -309,3 +309,36 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		t.Errorf("Resolve behind another call gives %v", err)
 	}
 }
+
+// After a push was told of, nobody gets an answer that was asked for before.
+func TestForget(t *testing.T) {
+	server := newServer(t)
+	repository, other := server.Repository("app"), server.Repository("other")
+	commit(t, repository, map[string]string{"a.txt": "one"})
+	fetcher := newFetcher(t, Options{ResolveTTL: time.Hour})
+	resolve := func(repoURL string) string {
+		sha, err := fetcher.Resolve(t.Context(), source.Repository{URL: repoURL}, "main", source.ResolveOptions{})
+		must(t, err)
+		return sha
+	}
+	commit(t, other, map[string]string{"a.txt": "one"})
+	before := resolve(other.URL())
+	resolve(repository.URL())
+	asked := server.Requests(fixture.RequestRefs)
+	sha := commit(t, repository, map[string]string{"a.txt": "two"})
+	commit(t, other, map[string]string{"a.txt": "two"})
+	if got := resolve(repository.URL()); got == sha {
+		t.Fatal("the repository is asked each time, and the test proves nothing")
+	}
+	fetcher.Forget(strings.TrimSuffix(repository.URL(), ".git") + "/")
+	if got := resolve(repository.URL()); got != sha {
+		t.Errorf("%s is remembered, the repository has %s", got, sha)
+	}
+	if got := resolve(other.URL()); got != before {
+		t.Errorf("another repository was asked as well: %s", got)
+	}
+	resolve(repository.URL())
+	if got := server.Requests(fixture.RequestRefs) - asked; got != 1 {
+		t.Errorf("the repositories were asked %d times, want once: the new answer is remembered", got)
+	}
+}

@@ -31,8 +31,9 @@ type repository struct {
 	connecting sync.Mutex // guards client
 	client     client
 
-	listing chan struct{} // gate for what follows
-	listed  listing
+	listing   chan struct{} // gate for what follows
+	listed    listing
+	forgotten atomic.Pointer[time.Time] // a listing that began before this no longer counts
 
 	fetching chan struct{} // gate for what follows, and for changing the store
 	failed   fetchFailure
@@ -113,6 +114,9 @@ func (r *repository) references(ctx context.Context, force bool) ([]ref, error) 
 		shared = shared && !last.began.Before(came)
 	} else if !last.finished.IsZero() && last.err == nil && time.Since(last.finished) < r.fetcher.options.ResolveTTL {
 		shared = true
+	}
+	if at := r.forgotten.Load(); at != nil && last.began.Before(*at) {
+		shared = false
 	}
 	if shared {
 		return last.refs, last.err

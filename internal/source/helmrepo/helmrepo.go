@@ -118,6 +118,21 @@ func (f *Fetcher) Resolve(ctx context.Context, c Chart, revision string, force b
 	return digest, r.failure(err)
 }
 
+// Forget drops what is remembered of the versions in a repository, whoever read them: an answer that somebody gets from here on
+// was asked for later.
+func (f *Fetcher) Forget(repoURL string) {
+	known, now := repositoryURL(repoURL), time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, r := range f.repositories {
+		if key.url == known {
+			r.forgotten.Store(&now)
+		}
+	}
+}
+
+func repositoryURL(repoURL string) string { return strings.TrimRight(strings.TrimSpace(repoURL), "/") }
+
 func (c Chart) title() string {
 	if c.Name == "" {
 		return "the artifact"
@@ -176,7 +191,7 @@ func (f *Fetcher) repository(ctx context.Context, c Chart) (*repository, error) 
 			return nil, &source.Error{URL: source.Sanitize(c.URL), Reason: reason, Err: err}
 		}
 	}
-	key := repositoryKey{url: strings.TrimRight(strings.TrimSpace(c.URL), "/"), identity: access.Identity, guarded: c.Guarded}
+	key := repositoryKey{url: repositoryURL(c.URL), identity: access.Identity, guarded: c.Guarded}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.repositories[key]

@@ -418,3 +418,28 @@ func TestLocate(t *testing.T) {
 		t.Errorf("a name of another project gives %v", err)
 	}
 }
+
+// After a push was told of, nobody gets an answer that was asked for before.
+func TestForget(t *testing.T) {
+	r := newRepository(t, "1.0.0")
+	fetcher := helmrepo.New(helmrepo.Options{ResolveTTL: time.Hour})
+	resolve := func() string {
+		version, err := fetcher.Resolve(t.Context(), r.chart(), "*", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version
+	}
+	resolve()
+	r.index += "  - {version: 1.1.0, urls: [app-1.1.0.tgz]}\n"
+	if got := resolve(); got != "1.0.0" {
+		t.Fatalf("%s: the repository is asked each time, and the test proves nothing", got)
+	}
+	fetcher.Forget(r.URL + "/charts/")
+	if got := resolve(); got != "1.1.0" {
+		t.Errorf("%s is remembered", got)
+	}
+	if resolve(); r.indexes.Load() != 2 {
+		t.Errorf("the index was sent %d times, want twice: the new answer is remembered", r.indexes.Load())
+	}
+}

@@ -28,16 +28,21 @@ type repository struct {
 	key     repositoryKey
 	access  atomic.Pointer[credentials.Access]
 
+	forgotten atomic.Pointer[time.Time] // an answer that was asked for before this no longer counts
+
 	gate  chan struct{} // for what follows, and for downloads
 	index index
 	tags  map[string]tags // of a registry, by chart
 }
 
+// asked is when a question was put, and when the answer was there.
+type asked struct{ began, finished time.Time }
+
 // index is what a repository behind HTTP offers.
 type index struct {
 	entries map[string][]entry
 	etag    string
-	read    time.Time
+	asked   asked
 }
 
 // entry is a version of a chart.
@@ -49,7 +54,7 @@ type entry struct {
 
 type tags struct {
 	names []string
-	read  time.Time
+	asked asked
 }
 
 func (r *repository) enter(ctx context.Context) error {
@@ -78,17 +83,18 @@ func (r *repository) versions(ctx context.Context, c Chart, force bool) ([]strin
 	defer r.leave()
 	if r.isOCI() {
 		known := r.tags[c.Name]
-		if !r.fresh(known.read, came, force) {
+		if !r.fresh(known.asked, came, force) {
+			began := time.Now()
 			names, err := r.listTags(ctx, c)
 			if err != nil {
 				return nil, err
 			}
-			known = tags{names: names, read: time.Now()}
+			known = tags{names: names, asked: asked{began, time.Now()}}
 			r.tags[c.Name] = known
 		}
 		return known.names, nil
 	}
-	if !r.fresh(r.index.read, came, force) {
+	if !r.fresh(r.index.asked, came, force) {
 		if err := r.readIndex(ctx); err != nil {
 			return nil, err
 		}
@@ -101,12 +107,16 @@ func (r *repository) versions(ctx context.Context, c Chart, force bool) ([]strin
 }
 
 // fresh tells whether an answer serves somebody who came at a time.
-func (r *repository) fresh(read, came time.Time, force bool) bool {
-	return read.After(came) || (!force && !read.IsZero() && time.Since(read) < r.fetcher.options.ResolveTTL)
+func (r *repository) fresh(last asked, came time.Time, force bool) bool {
+	if at := r.forgotten.Load(); at != nil && last.began.Before(*at) {
+		return false
+	}
+	return last.finished.After(came) || (!force && !last.finished.IsZero() && time.Since(last.finished) < r.fetcher.options.ResolveTTL)
 }
 
 // readIndex reads the index if it is another one than before.
 func (r *repository) readIndex(ctx context.Context) error {
+	began := time.Now()
 	answer, err := r.get(ctx, getRequest{url: r.key.url + "/index.yaml", limit: r.fetcher.options.MaxIndexBytes, etag: r.index.etag})
 	if err != nil {
 		return err
@@ -120,7 +130,7 @@ func (r *repository) readIndex(ctx context.Context) error {
 		}
 		r.index.entries, r.index.etag = parsed.Entries, answer.etag
 	}
-	r.index.read = time.Now()
+	r.index.asked = asked{began, time.Now()}
 	return nil
 }
 

@@ -91,7 +91,7 @@ func startOperator(t *testing.T, config *rest.Config) context.Context {
 		t.Fatal(err)
 	}
 	options.CacheDir = t.TempDir()
-	options.MetricsAddress, options.ProbeAddress = "0", "0"
+	options.MetricsAddress, options.ProbeAddress, options.WebhookAddress = "0", "0", "0"
 	options.SealedSecrets.Enabled = false
 	options.WaveDelay = 0
 	log := operatorLog(t)
