@@ -93,8 +93,8 @@ func (a *repositoryAccess) named(ctx context.Context, name, project string) (str
 	return set.Named(name, project), nil
 }
 
-// newCharts makes the fetcher of charts.
-func (a *repositoryAccess) newCharts(config *rest.Config, options *Options) *helmrepo.Fetcher {
+// charts are the options of what reads charts.
+func (a *repositoryAccess) charts(config *rest.Config, options *Options) helmrepo.Options {
 	o := helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named}
 	if !options.AllowLocalRemotes {
 		o.Guard = &connection.Guard{}
@@ -102,7 +102,7 @@ func (a *repositoryAccess) newCharts(config *rest.Config, options *Options) *hel
 			o.Guard.Hosts = []string{u.Hostname()}
 		}
 	}
-	return helmrepo.New(o)
+	return o
 }
 
 // current reads the caches only when something has changed. An edit that arrives meanwhile counts for the next one who asks.

@@ -11,6 +11,7 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/worker"
 	"github.com/tiphys-io/tiphys/internal/source"
 	"github.com/tiphys-io/tiphys/internal/source/helmrepo"
 )
@@ -21,6 +22,9 @@ type Repositories struct {
 	Renderer render.Dispatcher
 	// Charts reads repositories of charts, and what sources name elsewhere; nil reads none.
 	Charts *helmrepo.Fetcher
+
+	pool   *worker.Pool // ended by Close
+	forget []func(repoURL string)
 }
 
 // Resolve asks the repository what the target revision of a source is.
@@ -39,7 +43,7 @@ func (r *Repositories) Resolve(ctx context.Context, req Request, src argov1.Appl
 // may refer to are read when a renderer wants a file of them.
 func (r *Repositories) Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
 	src := req.Sources[index]
-	tree, err := r.tree(ctx, req, src, revisions[index])
+	tree, err := r.tree(ctx, req, index, revisions)
 	if err != nil {
 		return nil, "", err
 	}
@@ -50,8 +54,12 @@ func (r *Repositories) Render(ctx context.Context, req Request, index int, revis
 	})
 }
 
-// tree is the files of a source at a full revision.
-func (r *Repositories) tree(ctx context.Context, req Request, src argov1.ApplicationSource, revision string) (fs.FS, error) {
+// tree is the files of a source at its full revision.
+func (r *Repositories) tree(ctx context.Context, req Request, index int, revisions []string) (fs.FS, error) {
+	src, revision := req.Sources[index], revisions[index]
+	if req.isLocal(index) {
+		return req.Local, nil
+	}
 	if chart, isChart := chartOf(req, src); isChart {
 		if r.Charts == nil {
 			return nil, errNoCharts
@@ -73,7 +81,7 @@ func (r *Repositories) references(ctx context.Context, req Request, revisions []
 			continue
 		}
 		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) {
-			return r.tree(ctx, req, src, revisions[i])
+			return r.tree(ctx, req, i, revisions)
 		})}}
 	}
 	return references
