@@ -74,7 +74,7 @@ func renderCommand() *cobra.Command {
 	flags.StringVar(&o.configMap, "argocd-cm", "", "a file with the ConfigMap argocd-cm, whose settings are used")
 	flags.StringVar(&o.secrets, "repo-secrets", "", "a file with the Secrets of repositories, and argocd-tls-certs-cm and argocd-ssh-known-hosts-cm if they are needed")
 	flags.StringVar(&o.namespace, "namespace", "argocd", "control namespace: the objects of Applications elsewhere are marked with the namespace, too")
-	flags.BoolVar(&o.localRemotes, "allow-local-remotes", false, "let files and charts that a repository names come from loopback and link-local addresses")
+	flags.BoolVar(&o.localRemotes, "allow-local-remotes", false, "let files, charts and repositories that a repository names come from loopback and link-local addresses")
 	return failsWith(failedCode, command)
 }
 
@@ -192,13 +192,14 @@ func (o *renderOptions) repositories(input io.Reader) (*target.Repositories, fun
 	access := func(_ context.Context, repoURL, project string) (credentials.Access, error) {
 		return set.For(repoURL, project)
 	}
-	charts := helmrepo.Options{ResolveTTL: time.Minute, Access: access, Named: func(_ context.Context, name, project string) (string, error) {
+	var guard *connection.Guard
+	if !o.localRemotes {
+		guard = &connection.Guard{}
+	}
+	charts := helmrepo.Options{ResolveTTL: time.Minute, Access: access, Guard: guard, Named: func(_ context.Context, name, project string) (string, error) {
 		return set.Named(name, project), nil
 	}}
-	if !o.localRemotes {
-		charts.Guard = &connection.Guard{}
-	}
-	opened, err := target.Open(target.Options{Git: git.Options{Dir: cache, ResolveTTL: time.Minute, Access: access}, Charts: charts})
+	opened, err := target.Open(target.Options{Git: git.Options{Dir: cache, ResolveTTL: time.Minute, Access: access, Guard: guard}, Charts: charts})
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(cache))
 	}

@@ -53,7 +53,7 @@ func From(parsed settings.Settings, now func() time.Time) (Settings, error) {
 		Health: assessor,
 		Rendering: render.Settings{
 			WithoutKustomize: !parsed.KustomizeEnabled, WithoutHelm: !parsed.HelmEnabled, WithoutJsonnet: !parsed.JsonnetEnabled,
-			KustomizeBuildOptions: parsed.KustomizeBuildOptions, ValueFileSchemes: parsed.ValueFileSchemes,
+			KustomizeBuildOptions: parsed.KustomizeBuildOptions, KustomizeVersions: parsed.KustomizeVersions, ValueFileSchemes: parsed.ValueFileSchemes,
 		},
 	}, err
 }

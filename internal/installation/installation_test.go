@@ -34,7 +34,7 @@ func TestFrom(t *testing.T) {
 	changed, err := from(t, map[string]string{
 		"application.resourceTrackingMethod": "annotation+label", "application.instanceLabelKey": "example.com/app", "installationID": "one",
 		"resource.exclusions": "[{apiGroups: [apps], kinds: [Deployment]}]", "kustomize.enable": "false", "helm.enable": "false", "jsonnet.enable": "false",
-		"kustomize.buildOptions": "--enable-helm", "helm.valuesFileSchemes": "s3",
+		"kustomize.buildOptions": "--enable-helm", "kustomize.path.v4": "/bin/k4", "helm.valuesFileSchemes": "s3",
 		"resource.compareoptions":                                   "{ignoreResourceStatusField: none, ignoreAggregatedRoles: true}",
 		"resource.customizations.ignoreDifferences.all":             "jsonPointers: [/spec/a]",
 		"resource.customizations.knownTypeFields.example.com_Thing": "[{field: spec.pod, type: core/v1/PodSpec}]",
@@ -51,7 +51,7 @@ func TestFrom(t *testing.T) {
 		{"tracking as it is set", changed.Tracker, tracking.Tracker{Method: tracking.MethodAnnotationAndLabel, LabelKey: "example.com/app", InstallationID: "one"}},
 		{"rendering by default", defaults.Rendering, render.Settings{ValueFileSchemes: []string{"https", "http"}}},
 		{"rendering as it is set", changed.Rendering, render.Settings{
-			WithoutKustomize: true, WithoutHelm: true, WithoutJsonnet: true, KustomizeBuildOptions: "--enable-helm", ValueFileSchemes: []string{"s3"},
+			WithoutKustomize: true, WithoutHelm: true, WithoutJsonnet: true, KustomizeBuildOptions: "--enable-helm", KustomizeVersions: map[string]string{"v4": ""}, ValueFileSchemes: []string{"s3"},
 		}},
 		{"the status of all kinds is left out", defaults.Status, diff.StatusScope("all")},
 		{"the status of none is", changed.Status, diff.StatusScope("none")},

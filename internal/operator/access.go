@@ -95,14 +95,19 @@ func (a *repositoryAccess) named(ctx context.Context, name, project string) (str
 
 // charts are the options of what reads charts.
 func (a *repositoryAccess) charts(config *rest.Config, options *Options) helmrepo.Options {
-	o := helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named}
-	if !options.AllowLocalRemotes {
-		o.Guard = &connection.Guard{}
-		if u, err := url.Parse(config.Host); err == nil && u.Hostname() != "" {
-			o.Guard.Hosts = []string{u.Hostname()}
-		}
+	return helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named, Guard: newGuard(config, options)}
+}
+
+// newGuard refuses what a repository may not send us to; nil refuses nothing.
+func newGuard(config *rest.Config, options *Options) *connection.Guard {
+	if options.AllowLocalRemotes {
+		return nil
 	}
-	return o
+	guard := &connection.Guard{}
+	if u, err := url.Parse(config.Host); err == nil && u.Hostname() != "" {
+		guard.Hosts = []string{u.Hostname()}
+	}
+	return guard
 }
 
 // current reads the caches only when something has changed. An edit that arrives meanwhile counts for the next one who asks.

@@ -193,7 +193,9 @@ func addApplications(
 		return err
 	}
 	repositories, err := target.Open(target.Options{
-		Git:              git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get},
+		Git: git.Options{
+			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get, Guard: newGuard(config, options),
+		},
 		Charts:           access.charts(config, options),
 		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
 		MaxManifestBytes: options.MaxManifestBytes,

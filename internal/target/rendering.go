@@ -51,6 +51,7 @@ func (r *Repositories) Render(ctx context.Context, req Request, index int, revis
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
 		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.remote(req),
+		Repositories: elsewhere{fetcher: r.Fetcher, force: req.Force, project: req.Project, namedBy: src.RepoURL},
 	})
 }
 
@@ -129,6 +130,23 @@ func (r remote) Chart(ctx context.Context, reference render.ChartReference) ([]b
 // File implements [render.Remote].
 func (r remote) File(ctx context.Context, url string, _ render.RemoteOptions) ([]byte, error) {
 	return r.charts.File(ctx, url)
+}
+
+// elsewhere implements [render.Repositories].
+type elsewhere struct {
+	fetcher          source.Fetcher
+	force            bool
+	project, namedBy string
+}
+
+// Repository implements [render.Repositories].
+func (e elsewhere) Repository(ctx context.Context, url, revision string) (tree fs.FS, commit string, err error) {
+	repo := source.Repository{URL: url, Project: e.project, NamedBy: e.namedBy}
+	if commit, err = e.fetcher.Resolve(ctx, repo, revision, source.ResolveOptions{Force: e.force}); err != nil {
+		return nil, "", err
+	}
+	tree, err = e.fetcher.Fetch(ctx, repo, commit)
+	return tree, commit, err
 }
 
 // lazyTree is a tree that is fetched when something of it is wanted.

@@ -134,12 +134,15 @@ type unreachableError struct{ err error }
 func (e *unreachableError) Error() string { return e.err.Error() }
 func (e *unreachableError) Unwrap() error { return e.err }
 
-// isFinal finds failures of a request that will be the same next time: certificates and redirects.
+// isFinal finds failures of a request that will be the same next time: certificates, redirects, and refused addresses.
 func isFinal(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*invalidError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*connection.GuardError](err); ok {
 		return true
 	}
 	return strings.Contains(err.Error(), "http redirect") // go-git has no type for the redirects it refuses
