@@ -237,6 +237,10 @@ func addApplications(
 	if err := mgr.Add(project); err != nil {
 		return fmt.Errorf("adding the default project: %w", err)
 	}
+	following := manager.RunnableFunc(func(ctx context.Context) error { return access.follow(ctx, reconciler.RepositoriesChanged) })
+	if err := mgr.Add(following); err != nil {
+		return fmt.Errorf("following the credentials of repositories: %w", err)
+	}
 	return reconciler.SetupWithManager(ctx, mgr, served.serves)
 }
 

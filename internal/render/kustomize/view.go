@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/tiphys-io/tiphys/internal/render/manifest"
 )
 
 // repository is where the library finds the root of the repository. The recorded texts call it so, without the slash.
@@ -185,6 +187,9 @@ func (v *view) read(rel string) ([]byte, error) {
 		}
 		if data, err = fs.ReadFile(v.tree, rel); err != nil {
 			return nil, err
+		}
+		if err := manifest.CheckPointer(rel, data); err != nil {
+			return nil, v.refuse(err)
 		}
 	}
 	if v.bytes += int64(len(data)); v.bytes > v.options.MaxBytes {
