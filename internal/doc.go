@@ -40,6 +40,9 @@
 // thought of, and its benchmark what it costs: about a millisecond for a chart, a start of some tens of milliseconds once,
 // no process while there is nothing to render.
 //
+// What a source names elsewhere (values, dependencies, bases of kustomizations) comes through render.Remote and
+// render.Repositories, with the credentials and limits of sources, and never from this machine or the API server.
+//
 // tracking says whose an object is, by annotation, label or both, and marks targets so that it can say so later. A copy of
 // the mark on another object proves nothing, and tracking sees the difference.
 //

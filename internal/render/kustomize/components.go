@@ -61,6 +61,9 @@ func (e *editor) matchComponents(name string) ([]string, error) {
 	}
 	full := path.Join(e.dir, name)
 	matches, err := fs.Glob(e.view.tree, full)
+	if e.view.fetched.tree.listed > maxListed {
+		err = errListed // the function passes over folders that it cannot list
+	}
 	if err != nil {
 		return nil, fmt.Errorf("error checking the filesystem: %w", err)
 	}

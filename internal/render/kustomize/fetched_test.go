@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -269,6 +270,36 @@ func TestFetchingHoldsUpNobody(t *testing.T) {
 	default:
 	}
 	if err := <-slow; err == nil || !strings.Contains(err.Error(), "app/kustomization.yaml: resources[0]: what the kustomization names elsewhere is not fetched within 1s") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// endless has ten folders in every folder.
+type endless struct{ fstest.MapFS }
+
+func (e endless) isEndless(name string) bool {
+	return name == "many" || strings.HasPrefix(name, "many/")
+}
+
+func (e endless) ReadDir(name string) ([]fs.DirEntry, error) {
+	if !e.isEndless(name) {
+		return e.MapFS.ReadDir(name)
+	}
+	return fstest.MapFS{"0/x": {}, "1/x": {}, "2/x": {}, "3/x": {}, "4/x": {}, "5/x": {}, "6/x": {}, "7/x": {}, "8/x": {}, "9/x": {}}.ReadDir(".")
+}
+
+func (e endless) Stat(name string) (fs.FileInfo, error) {
+	if e.isEndless(name) {
+		return e.MapFS.Stat("app")
+	}
+	return e.MapFS.Stat(name)
+}
+
+// A repository may choose components by patterns, and hold any number of folders.
+func TestPatternsAreBounded(t *testing.T) {
+	req := request(app(), &argov1.ApplicationSourceKustomize{Components: []string{"../many/*/*/*/*/*/*/*/*/*/*"}})
+	req.Tree = endless{app().tree()}
+	if _, err := kustomize.New(kustomize.Options{}).Render(t.Context(), req); err == nil || !strings.Contains(err.Error(), "its patterns match in more than 100000 files and folders: name fewer") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strconv"
@@ -17,7 +18,13 @@ type fetchedTree struct {
 
 	mounts []mount
 	files  map[string][]byte
+	listed int // entries of folders
 }
+
+// maxListed is how many entries of folders are listed for one source: a few small objects of Git can spell out any number.
+const maxListed = 100_000
+
+var errListed = fmt.Errorf("its patterns match in more than %d files and folders: name fewer", maxListed)
 
 // mount is a repository at a commit.
 type mount struct {
@@ -117,8 +124,13 @@ func (t *fetchedTree) ReadFile(name string) ([]byte, error) {
 
 // ReadDir implements [fs.ReadDirFS]; what was fetched is not listed.
 func (t *fetchedTree) ReadDir(name string) ([]fs.DirEntry, error) {
+	if t.listed > maxListed {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errListed}
+	}
 	tree, inside := t.at(name)
-	return fs.ReadDir(tree, inside)
+	entries, err := fs.ReadDir(tree, inside)
+	t.listed += len(entries)
+	return entries, err
 }
 
 // Hash is the identity of a folder, if its tree knows it: worker keeps charts by it.

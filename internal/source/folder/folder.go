@@ -11,8 +11,10 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/tiphys-io/tiphys/internal/source"
 )
@@ -110,6 +112,9 @@ func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // find is what a name stands for, and its name without links; the last part may be a link that is itself asked for.
 func (t *Tree) find(op, name string, follow bool) (found string, info fs.FileInfo, err error) {
+	if !utf8.ValidString(name) {
+		return "", nil, &fs.PathError{Op: op, Path: strconv.Quote(name), Err: source.ErrName}
+	}
 	if !fs.ValidPath(name) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}

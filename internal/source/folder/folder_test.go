@@ -71,6 +71,7 @@ func TestReading(t *testing.T) {
 		{"a link to nothing", "dangling", "", fs.ErrNotExist},
 		{"a name that leads out", "../secret.yaml", "", fs.ErrInvalid},
 		{"an absolute name", "/etc/passwd", "", fs.ErrInvalid},
+		{"a name that is no UTF-8", "a\xffb", "", source.ErrName},
 		{"what Git keeps, which may hold a password", ".git/config", "", fs.ErrNotExist},
 		{"what Git keeps, behind a link", "config", "", fs.ErrNotExist},
 		{"what Git keeps of a submodule", "app/vendored/.git", "", fs.ErrNotExist},

@@ -228,7 +228,7 @@ func (r *repository) httpClient(access credentials.Access) (client, error) {
 // deadlines come with the context of each request. The library takes a login off when a redirect leaves the host.
 func newHTTPClient(next http.RoundTripper, guard *connection.Guard) transport.Transport {
 	return githttp.NewClient(&http.Client{
-		Transport: &cappedTransport{next: next, guard: guard},
+		Transport: &cappedTransport{next: connection.Courteous{Next: next}, guard: guard},
 		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
 				return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}

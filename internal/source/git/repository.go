@@ -30,6 +30,8 @@ type repository struct {
 	guard   *connection.Guard                  // nil refuses nothing
 	dir     string                             // holds one numbered folder for each store; the highest number is in use
 
+	rest connection.Rest
+
 	connecting sync.Mutex // guards client
 	client     client
 
@@ -96,6 +98,9 @@ func leave(gate chan struct{}) { <-gate }
 func (r *repository) upstream(ctx context.Context) (upstream, error) {
 	if isLocal(r.url) {
 		return newLocal(r.url, r.fetcher.options)
+	}
+	if err := r.rest.Check(); err != nil {
+		return nil, err
 	}
 	return r.newNetwork(ctx)
 }
