@@ -23,7 +23,8 @@
 // source turns a repository and a revision into a read-only tree of files. A tree is read straight from the object store
 // that all applications of a repository share; nothing is checked out, so nothing can be left behind or lead outside. Its
 // subpackage git speaks to Git servers: one fetch at a time for a repository, and a deadline on every call; helmrepo reads charts
-// from repositories of charts and OCI registries; connection is what both know about TLS, proxies and tokens.
+// from repositories of charts and OCI registries; connection is what both know about TLS, proxies and tokens; folder is a folder
+// of this machine in the place of a repository, for people who try something.
 //
 // credentials knows the Secrets and ConfigMaps that say how to log in, and which of them is meant for a URL in a project. What was
 // read with one login is kept apart from what was read with another.
@@ -39,11 +40,15 @@
 // thought of, and its benchmark what it costs: about a millisecond for a chart, a start of some tens of milliseconds once,
 // no process while there is nothing to render.
 //
+// What a source names elsewhere (values, dependencies, bases of kustomizations) comes through render.Remote and
+// render.Repositories, with the credentials and limits of sources, and never from this machine or the API server.
+//
 // tracking says whose an object is, by annotation, label or both, and marks targets so that it can say so later. A copy of
 // the mark on another object proves nothing, and tracking sees the difference.
 //
 // target joins these: the sources of an application, rendered at their revisions, each object in its namespace, once, and
-// marked. What was rendered is kept by revision, so that only what changed is rendered again.
+// marked. What was rendered is kept by revision, so that only what changed is rendered again. target.Open puts the rooms above
+// together, for the operator and for the command line.
 //
 // # What is there
 //
@@ -55,7 +60,8 @@
 //
 // # What to do
 //
-// settings is argocd-cm and its neighbours, parsed into one value that never changes; a new edit makes a new value.
+// settings is argocd-cm and its neighbours, parsed into one value that never changes; a new edit makes a new value. installation
+// says it in the words of the rooms that work with it, so that operator and command line take a setting for the same.
 //
 // policy says what a project permits: repositories, destinations and kinds.
 //
@@ -98,17 +104,19 @@
 //
 // # The two ends
 //
-// cli is the commands for people. operator is the composition root: it alone reads flags and environment, makes the pieces
-// and joins them under one manager, with leader election, probes and metrics. Only cmd imports it.
+// cli is the commands for people; "tiphys render" prints the target of an Application from a file, without a cluster. operator is
+// the composition root: it alone reads flags and environment, makes the pieces and joins them under one manager, with leader
+// election, probes and metrics. Only cmd imports it.
 //
 // # Where the house is wider than its plan
 //
-// The list of what each room may import is .golangci.yml's. It goes beyond the first plan of the house in four places, each
+// The list of what each room may import is .golangci.yml's. It goes beyond the first plan of the house in five places, each
 // without an arrow upward:
 //
 //   - Every room may import the types of api: they are vocabulary, and resource, cluster and apply need their constants.
 //   - target imports diff, for the normal form and the hash of an object: what is applied and what is compared must be the same.
 //   - refresh imports resource and tracking, since a row of the comparison says which object it is and whose.
+//   - installation is a room of its own: controller and cli do not import each other, and both need what settings mean.
 //   - The tests of test/e2e and test/benchmark import operator beside cmd: they run it in process, where the race detector and
 //     the profiler see it. What needs a process of its own there, to kill it or to have two, runs the binary.
 package internal

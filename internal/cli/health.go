@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,7 +14,6 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/health"
 	"github.com/tiphys-io/tiphys/internal/render/manifest"
-	"github.com/tiphys-io/tiphys/internal/settings"
 )
 
 // maxManifest is the size in bytes that the objects of one file may have once aliases are written out.
@@ -57,7 +55,7 @@ func healthCommand() *cobra.Command {
 			if output != "" && output != "json" {
 				return fmt.Errorf("-o %s: the output is json, or lines without -o", output)
 			}
-			assessor, problems, err := readAssessor(configMap)
+			settings, problems, err := readSettings(configMap)
 			if err != nil {
 				return err
 			}
@@ -68,7 +66,7 @@ func healthCommand() *cobra.Command {
 					problems = append(problems, err)
 				}
 				for _, obj := range objects {
-					rows = append(rows, assess(assessor, obj))
+					rows = append(rows, assess(settings.Health, obj))
 				}
 			}
 			return errors.Join(append([]error{printHealth(cmd.OutOrStdout(), rows, output)}, problems...)...)
@@ -128,35 +126,4 @@ func readObjects(file string, input io.Reader) ([]*unstructured.Unstructured, er
 		return nil, fmt.Errorf("%s: no object in it: an object needs apiVersion, kind and metadata", file)
 	}
 	return objects, nil
-}
-
-// readAssessor makes the assessor of a ConfigMap; no file means no scripts. Problems are settings that cannot be used.
-func readAssessor(file string) (assessor *health.Assessor, problems []error, err error) {
-	if file == "" {
-		return &health.Assessor{}, nil, nil
-	}
-	objects, err := readObjects(file, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(objects) != 1 || objects[0].GetKind() != "ConfigMap" {
-		return nil, nil, fmt.Errorf("%s: it must hold one ConfigMap, and nothing else", file)
-	}
-	data, _, err := unstructured.NestedStringMap(objects[0].Object, "data")
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: the data of a ConfigMap are texts: %w", file, err)
-	}
-	parsed, problems := settings.Parse(data)
-	for i, problem := range problems {
-		problems[i] = fmt.Errorf("%s: %w", file, problem)
-	}
-	scripts := make([]health.Customization, len(parsed.HealthScripts))
-	for i, script := range parsed.HealthScripts {
-		scripts[i] = health.Customization(script)
-	}
-	assessor, err = health.New(scripts, time.Now)
-	if err != nil {
-		problems = append(problems, fmt.Errorf("%s: %w", file, err))
-	}
-	return assessor, problems, nil
 }

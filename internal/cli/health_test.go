@@ -10,8 +10,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// folder writes files and makes their folder the current one.
-func folder(t *testing.T, files map[string]string) {
+// inFolder writes files and makes their folder the current one.
+func inFolder(t *testing.T, files map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -159,7 +159,7 @@ func TestHealth(t *testing.T) {
 		{"Nothing to judge is a mistake.", nil, "", nil, "", "requires at least 1 arg(s), only received 0"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			folder(t, tc.files)
+			inFolder(t, tc.files)
 			got, err := runHealth(t, tc.input, tc.args...)
 			if diff := gocmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)

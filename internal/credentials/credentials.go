@@ -196,6 +196,17 @@ func (s *Set) Named(name, project string) string {
 	return unscoped
 }
 
+// SameFor tells whether two sets give the applications of a project the same access to a repository.
+func (s *Set) SameFor(other *Set, repoURL, project string) bool {
+	one, problem := s.For(repoURL, project)
+	two, otherProblem := other.For(repoURL, project)
+	if (problem == nil) != (otherProblem == nil) || (problem != nil && problem.Error() != otherProblem.Error()) {
+		return false
+	}
+	_, isSSH := ParseSSH(repoURL)
+	return one.Identity == two.Identity && one.Authorities == two.Authorities && (!isSSH || one.KnownHosts == two.KnownHosts)
+}
+
 // Problems are the Secrets that cannot be used, each with the reason.
 func (s *Set) Problems() []error {
 	var problems []error

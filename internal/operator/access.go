@@ -30,7 +30,8 @@ type repositoryAccess struct {
 	namespace                        string
 	secrets, authorities, knownHosts cache.Cache
 
-	changed atomic.Bool // something was seen that set does not hold yet
+	changed atomic.Bool   // something was seen that set does not hold yet
+	news    chan struct{} // holds one entry while follow has not looked at what was seen
 	mu      sync.Mutex
 	set     *credentials.Set
 }
@@ -42,8 +43,8 @@ func newRepositoryAccess(ctx context.Context, mgr manager.Manager, config *rest.
 	if err != nil {
 		return nil, err
 	}
-	a := &repositoryAccess{namespace: namespace}
-	a.changed.Store(true)
+	a := &repositoryAccess{namespace: namespace, news: make(chan struct{}, 1)}
+	a.see()
 	named := func(name string) cache.ByObject {
 		return cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", name)}
 	}
@@ -66,13 +67,46 @@ func newRepositoryAccess(ctx context.Context, mgr manager.Manager, config *rest.
 			return nil, fmt.Errorf("watching %T: %w", c.object, err)
 		}
 		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { a.changed.Store(true) }, UpdateFunc: func(any, any) { a.changed.Store(true) }, DeleteFunc: func(any) { a.changed.Store(true) },
+			AddFunc: func(any) { a.see() }, UpdateFunc: func(any, any) { a.see() }, DeleteFunc: func(any) { a.see() },
 		}); err != nil {
 			return nil, fmt.Errorf("watching %T: %w", c.object, err)
 		}
 		*c.into = made
 	}
 	return a, nil
+}
+
+// see takes down that something was seen.
+func (a *repositoryAccess) see() {
+	a.changed.Store(true)
+	select {
+	case a.news <- struct{}{}:
+	default: // follow has not looked at the last one yet
+	}
+}
+
+// follow tells of each change which repositories it concerns, until ctx ends.
+func (a *repositoryAccess) follow(ctx context.Context, tell func(ctx context.Context, concerned func(repoURL, project string) bool)) error {
+	var before *credentials.Set
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.news:
+		}
+		now, err := a.current(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			ctrl.LoggerFrom(ctx).Error(err, "a change of credentials counts from the next poll on")
+			continue
+		}
+		if known := before; known != nil {
+			tell(ctx, func(repoURL, project string) bool { return !now.SameFor(known, repoURL, project) })
+		}
+		before = now
+	}
 }
 
 // get is the access to a repository for the applications of a project, as everything that was seen says.
@@ -93,16 +127,21 @@ func (a *repositoryAccess) named(ctx context.Context, name, project string) (str
 	return set.Named(name, project), nil
 }
 
-// newCharts makes the fetcher of charts.
-func (a *repositoryAccess) newCharts(config *rest.Config, options *Options) *helmrepo.Fetcher {
-	o := helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named}
-	if !options.AllowLocalRemotes {
-		o.Guard = &connection.Guard{}
-		if u, err := url.Parse(config.Host); err == nil && u.Hostname() != "" {
-			o.Guard.Hosts = []string{u.Hostname()}
-		}
+// charts are the options of what reads charts.
+func (a *repositoryAccess) charts(config *rest.Config, options *Options) helmrepo.Options {
+	return helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named, Guard: newGuard(config, options)}
+}
+
+// newGuard refuses what a repository may not send us to; nil refuses nothing.
+func newGuard(config *rest.Config, options *Options) *connection.Guard {
+	if options.AllowLocalRemotes {
+		return nil
 	}
-	return helmrepo.New(o)
+	guard := &connection.Guard{}
+	if u, err := url.Parse(config.Host); err == nil && u.Hostname() != "" {
+		guard.Hosts = []string{u.Hostname()}
+	}
+	return guard
 }
 
 // current reads the caches only when something has changed. An edit that arrives meanwhile counts for the next one who asks.

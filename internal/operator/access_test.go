@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -72,4 +73,64 @@ func TestAccessFollowsTheSecrets(t *testing.T) {
 	}
 	secrets.err = nil
 	expect("the Secret was removed", "")
+}
+
+// A change is told at once, and only for the repositories that it concerns.
+func TestChangesOfCredentialsAreTold(t *testing.T) {
+	const url, other, host = "https://git.example.com/app", "https://git.example.com/other", "https://ca.example.com/app"
+	secrets, authorities, knownHosts := &heldCache{}, &heldCache{}, &heldCache{}
+	a := &repositoryAccess{namespace: "argocd", secrets: secrets, authorities: authorities, knownHosts: knownHosts, news: make(chan struct{}, 1)}
+	told := make(chan func(repoURL, project string) bool)
+	ended := make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- a.follow(ctx, func(_ context.Context, concerned func(repoURL, project string) bool) { told <- concerned })
+	}()
+	secret := corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "x", ResourceVersion: "1", Labels: map[string]string{credentials.SecretTypeLabel: credentials.RepositorySecret}},
+		Data:       map[string][]byte{"url": []byte(url), "password": []byte("one"), "project": []byte("team")},
+	}
+	for _, step := range []struct {
+		reason string
+		change func()
+		want   map[string]bool // by URL and project
+	}{
+		{"the beginning concerns nobody, since all applications are reconciled then", func() {}, nil},
+		{"a Secret", func() { secrets.secrets = []corev1.Secret{secret} }, map[string]bool{url + " team": true, url + " default": false, other + " team": false}},
+		{"an edit", func() { secrets.secrets[0].ResourceVersion = "2" }, map[string]bool{url + " team": true, other + " team": false}},
+		{"an authority", func() {
+			authorities.configMaps = []corev1.ConfigMap{{Data: map[string]string{"ca.example.com": "PEM"}}}
+		}, map[string]bool{host + " default": true, url + " team": false}},
+		{"host keys concern SSH", func() {
+			knownHosts.configMaps = []corev1.ConfigMap{{Data: map[string]string{credentials.KnownHostsKey: "line"}}}
+		}, map[string]bool{"git@git.example.com:app": true, url + " team": false}},
+		{"the Secret is removed", func() { secrets.secrets = nil }, map[string]bool{url + " team": true, other + " team": false}},
+	} {
+		step.change()
+		a.see()
+		if step.want == nil {
+			for a.lookedAt() == nil { // nothing is told
+				runtime.Gosched()
+			}
+			continue
+		}
+		concerned := <-told
+		for key, want := range step.want {
+			repoURL, project, _ := strings.Cut(key, " ")
+			if got := concerned(repoURL, project); got != want {
+				t.Errorf("%s: it concerns %s: %v", step.reason, key, got)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// lookedAt is what was read last.
+func (a *repositoryAccess) lookedAt() *credentials.Set {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.set
 }

@@ -32,9 +32,6 @@ import (
 	"github.com/tiphys-io/tiphys/internal/controller/application"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
-	"github.com/tiphys-io/tiphys/internal/render"
-	"github.com/tiphys-io/tiphys/internal/render/directory"
-	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/internal/render/worker"
 	"github.com/tiphys-io/tiphys/internal/source/git"
 	"github.com/tiphys-io/tiphys/internal/target"
@@ -195,31 +192,26 @@ func addApplications(
 	if err != nil {
 		return err
 	}
-	fetcher, err := git.New(git.Options{Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get})
-	if err != nil {
-		return fmt.Errorf("opening the repository cache: %w", err)
-	}
-	pool, err := worker.New(worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout})
+	repositories, err := target.Open(target.Options{
+		Git: git.Options{
+			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get, Guard: newGuard(config, options),
+		},
+		Charts:           access.charts(config, options),
+		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
+		MaxManifestBytes: options.MaxManifestBytes,
+	})
 	if err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, pool.Close)
+	context.AfterFunc(ctx, repositories.Close)
 	provider := &settingsProvider{reader: mgr.GetAPIReader(), options: options}
 	startup, err := provider.get(ctx)
 	if err != nil {
 		return err
 	}
-	charts := access.newCharts(config, options)
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
-		Rendering: &target.Repositories{
-			Fetcher: fetcher, Charts: charts,
-			Renderer: render.Dispatcher{
-				argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: options.MaxManifestBytes, Jsonnet: pool}),
-				argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
-				argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
-			},
-		},
+		Rendering:   repositories,
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Invalid:     invalid,
 		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
@@ -237,13 +229,17 @@ func addApplications(
 	reconciler.Begin = project.there
 	webhooks := &webhooks{
 		namespace: options.Namespace, options: options, served: served, settings: provider, access: access,
-		forget: []func(string){fetcher.Forget, charts.Forget}, client: mgr.GetClient(), refresh: reconciler.Refresh, leads: mgr.Elected(),
+		forget: []func(string){repositories.Forget}, client: mgr.GetClient(), refresh: reconciler.Refresh, leads: mgr.Elected(),
 	}
 	if err := webhooks.add(ctx, mgr, config); err != nil {
 		return err
 	}
 	if err := mgr.Add(project); err != nil {
 		return fmt.Errorf("adding the default project: %w", err)
+	}
+	following := manager.RunnableFunc(func(ctx context.Context) error { return access.follow(ctx, reconciler.RepositoriesChanged) })
+	if err := mgr.Add(following); err != nil {
+		return fmt.Errorf("following the credentials of repositories: %w", err)
 	}
 	return reconciler.SetupWithManager(ctx, mgr, served.serves)
 }

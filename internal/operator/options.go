@@ -112,7 +112,7 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	}
 	flags.IntVar(&o.SelfHeal.Factor, "self-heal-backoff-factor", 3, "factor of the self-heal back-off")
 	flags.BoolVar(&o.AllowLocalRemotes, "allow-local-remotes", false,
-		"let files and charts that a repository names come from loopback and link-local addresses and the API server")
+		"let files, charts and repositories that a repository names come from loopback and link-local addresses and the API server")
 	flags.IntVar(&o.RenderProcesses, "render-processes", 2, "processes that render charts and Jsonnet at the same time")
 	o.RenderMemory = 512 << 20
 	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")

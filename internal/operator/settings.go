@@ -8,17 +8,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
-	"github.com/tiphys-io/tiphys/internal/diff"
-	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/receiver"
-	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -71,8 +67,9 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 	for _, problem := range problems {
 		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
 	}
-	now := p.adapt(parsed)
-	if now.Health, err = health.New(scripts(parsed.HealthScripts), time.Now); err != nil {
+	// The polling interval is a flag, as it is an environment variable of Argo CD's controller (contract 5.1).
+	now := application.Settings{GlobalProjects: globalProjects(parsed.GlobalProjects), Timeout: p.options.Timeout, Jitter: p.options.Jitter}
+	if now.Settings, err = installation.From(parsed, time.Now); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "the health of the objects of these kinds is Unknown", "configMap", settingsName)
 	}
 	if p.retrack != nil && now.Tracker != p.current.Tracker {
@@ -91,51 +88,10 @@ func visible(ctx context.Context, cm *corev1.ConfigMap) map[string]string {
 	return cm.Data
 }
 
-// adapt is what the controller needs of the settings. The polling interval is a flag, as it is an environment variable of
-// Argo CD's controller (contract 5.1).
-func (p *settingsProvider) adapt(parsed settings.Settings) application.Settings {
-	return application.Settings{
-		Tracker: tracking.Tracker{
-			Method: tracking.Method(parsed.TrackingMethod), LabelKey: parsed.InstanceLabelKey, InstallationID: parsed.InstallationID,
-		},
-		Excluded: func(group, kind string) bool {
-			return parsed.Excluded(schema.GroupKind{Group: group, Kind: kind}, argov1.InClusterServer)
-		},
-		ExcludedVersion: parsed.ExcludedVersion(),
-		Ignore: diff.Ignore{
-			System: parsed.IgnoreDifferences, Broken: parsed.BrokenIgnoreDifferences, AggregatedRoles: parsed.Compare.IgnoreAggregatedRoles,
-			Known: knownTypes(parsed.KnownTypes),
-		},
-		Rendering: render.Settings{
-			WithoutKustomize: !parsed.KustomizeEnabled, WithoutHelm: !parsed.HelmEnabled, WithoutJsonnet: !parsed.JsonnetEnabled,
-			KustomizeBuildOptions: parsed.KustomizeBuildOptions, ValueFileSchemes: parsed.ValueFileSchemes,
-		},
-		Status:         diff.StatusScope(parsed.Compare.IgnoreStatus),
-		GlobalProjects: globalProjects(parsed.GlobalProjects),
-		Timeout:        p.options.Timeout, Jitter: p.options.Jitter,
-	}
-}
-
 func globalProjects(entries []settings.GlobalProject) []application.GlobalProject {
 	projects := make([]application.GlobalProject, len(entries))
 	for i, entry := range entries {
 		projects[i] = application.GlobalProject(entry)
 	}
 	return projects
-}
-
-func scripts(entries []settings.HealthScript) []health.Customization {
-	list := make([]health.Customization, len(entries))
-	for i, entry := range entries {
-		list[i] = health.Customization(entry)
-	}
-	return list
-}
-
-func knownTypes(entries []settings.KnownType) []diff.KnownType {
-	known := make([]diff.KnownType, len(entries))
-	for i, entry := range entries {
-		known[i] = diff.KnownType(entry)
-	}
-	return known
 }

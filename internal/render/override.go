@@ -60,6 +60,9 @@ func readOverride(tree fs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := manifest.CheckPointer(name, data); err != nil {
+		return nil, err
+	}
 	if _, err := manifest.Measure(name, data, largestOverride); err != nil {
 		return nil, err
 	}

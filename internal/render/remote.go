@@ -1,6 +1,9 @@
 package render
 
-import "context"
+import (
+	"context"
+	"io/fs"
+)
 
 // Remote gets what a source names outside of its repository: with the same credentials, limits and cache as sources
 // themselves. An implementation refuses what an application may not reach.
@@ -26,4 +29,11 @@ type ChartReference struct {
 type RemoteOptions struct {
 	// PassCredentials sends the credentials of a repository to every host that its charts come from (contract 1.2).
 	PassCredentials bool
+}
+
+// Repositories reads repositories of Git that a source names, as [Remote] does charts and files.
+type Repositories interface {
+	// Repository is the tree of a repository at a revision: a branch, tag or commit, or the default branch if it is empty. The
+	// commit is its full id.
+	Repository(ctx context.Context, url, revision string) (tree fs.FS, commit string, err error)
 }

@@ -31,8 +31,9 @@ type Request struct {
 	References map[string]Reference
 	// Cluster is asked for the versions of the destination; nil for one that nothing is known of.
 	Cluster func(ctx context.Context) (Cluster, error)
-	// Remote gets charts and files from elsewhere; nil gets nothing.
-	Remote Remote
+	// Remote gets charts and files from elsewhere, and Repositories repositories; nil gets nothing.
+	Remote       Remote
+	Repositories Repositories
 	// Settings are those of the installation.
 	Settings Settings
 }
@@ -44,6 +45,8 @@ type Settings struct {
 	WithoutKustomize, WithoutHelm, WithoutJsonnet bool
 	// KustomizeBuildOptions are options of "kustomize build" for all kustomizations.
 	KustomizeBuildOptions string
+	// KustomizeVersions are the versions that a source may choose, each with its own options of "kustomize build".
+	KustomizeVersions map[string]string
 	// ValueFileSchemes are the schemes of URLs that value files may come from; nil means https and http.
 	ValueFileSchemes []string
 }

@@ -32,7 +32,9 @@ const (
 	KeyKustomizeEnabled   = "kustomize.enable"
 	KeyHelmEnabled        = "helm.enable"
 	KeyJsonnetEnabled     = "jsonnet.enable"
-	KeyKustomizeOptions   = "kustomize.buildOptions"
+	KeyKustomizeOptions   = "kustomize.buildOptions" // also with the suffix .<version>
+	KeyKustomizePath      = "kustomize.path"         // with the suffix .<version>, as the next
+	KeyKustomizeVersion   = "kustomize.version"
 	KeyValueFileSchemes   = "helm.valuesFileSchemes"
 	KeyWebhookMaxPayload  = "webhook.maxPayloadSizeMB"
 	KeyWebhookJitter      = "webhook.refresh.jitter"
@@ -97,6 +99,8 @@ type Settings struct {
 	KustomizeEnabled, HelmEnabled, JsonnetEnabled bool
 	// KustomizeBuildOptions are options of "kustomize build", as on a command line; default none.
 	KustomizeBuildOptions string
+	// KustomizeVersions are the versions of Kustomize that applications may choose, with their build options; nil for none.
+	KustomizeVersions map[string]string
 	// ValueFileSchemes are the schemes of URLs that value files of Helm may come from; an empty value permits none. Default
 	// https and http.
 	ValueFileSchemes []string
@@ -134,6 +138,7 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		Webhook:          p.webhook(),
 
 		KustomizeBuildOptions: p.value(KeyKustomizeOptions),
+		KustomizeVersions:     p.kustomizeVersions(),
 	}
 	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
 	return s, p.errs
@@ -158,6 +163,23 @@ func (p *parser) schemes() []string {
 		return []string{"https", "http"}
 	}
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// kustomizeVersions are the versions with a path to their program, by whichever of the two keys, and their build options. Those
+// of the installation do not hold for them (contract 5.1).
+func (p *parser) kustomizeVersions() map[string]string {
+	var versions map[string]string
+	for key := range p.data {
+		for _, prefix := range []string{KeyKustomizePath + ".", KeyKustomizeVersion + "."} {
+			if name, isVersion := strings.CutPrefix(key, prefix); isVersion && name != "" {
+				if versions == nil {
+					versions = map[string]string{}
+				}
+				versions[name] = p.value(KeyKustomizeOptions + "." + name)
+			}
+		}
+	}
+	return versions
 }
 
 func (p *parser) reject(key string, cause error, remedy string) {

@@ -39,12 +39,14 @@ func TestParse(t *testing.T) {
 			"timeout.reconciliation": "3m", "timeout.reconciliation.jitter": "0s", "timeout.hard.reconciliation": "1h",
 			"resource.compareoptions":  "ignoreResourceStatusField: crd\nignoreAggregatedRoles: true\nignoreDifferencesOnResourceUpdates: false",
 			"cluster.inClusterEnabled": "false", "kustomize.enable": "false", "helm.enable": "F", "jsonnet.enable": "0",
+			"kustomize.path.v4.5.7": "/bin/k4", "kustomize.version.v3": "/bin/k3", "kustomize.buildOptions.v4.5.7": "--reorder none ", "kustomize.buildOptions.v2": "--lost",
 			"kustomize.buildOptions": " --enable-helm ", "helm.valuesFileSchemes": "s3, https",
 		}, func(s *settings.Settings) {
 			*s = settings.Settings{
 				TrackingMethod: "annotation+label", InstanceLabelKey: "example.com/app", InstallationID: "one",
 				Timeout: 3 * time.Minute, TimeoutHard: time.Hour,
 				Compare:               settings.CompareOptions{IgnoreStatus: settings.StatusOfCRDs, IgnoreAggregatedRoles: true},
+				KustomizeVersions:     map[string]string{"v4.5.7": "--reorder none", "v3": ""},
 				KustomizeBuildOptions: "--enable-helm", ValueFileSchemes: []string{"s3", "https"},
 				Webhook: settings.Webhook{MaxPayloadBytes: 10 << 20, Threshold: 10},
 			}
@@ -111,6 +113,7 @@ func TestParseReferenceManifest(t *testing.T) {
 	want.Compare.IgnoreAggregatedRoles = true
 	want.KustomizeBuildOptions, want.ValueFileSchemes = "--load_restrictor none", []string{"http", "https"}
 	want.Webhook.MaxPayloadBytes = 50 << 20
+	want.KustomizeVersions = map[string]string{"v3.5.1": "", "v3.5.4": "", "v3.9.1": "--enable_kyaml true"}
 	want.IgnoreDifferences = argov1.IgnoreDifferences{
 		{Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}, ManagedFieldsManagers: []string{"kube-controller-manager"}},
 		{

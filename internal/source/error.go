@@ -61,6 +61,9 @@ var ErrLinkEscapes = errors.New("symbolic link leads out of the repository")
 // ErrLinkLoop is wrapped by the error for symbolic links that lead to one another without an end.
 var ErrLinkLoop = errors.New("too many symbolic links, probably a loop")
 
+// ErrName is wrapped by the error for a name that is no UTF-8: neither a status nor a manifest could hold it.
+var ErrName = errors.New("the name is no UTF-8: rename the file")
+
 // FileSizeError tells that a file is too large to be read.
 type FileSizeError struct {
 	// Name of the file in the tree, or the id of an object that is not a file.

@@ -34,6 +34,9 @@ type Repository struct {
 	URL string
 	// Project whose applications ask: it decides which credentials they may use.
 	Project string
+	// NamedBy is the URL of the repository that names this one; empty for one that an application names itself. What a
+	// repository names may be refused because of where it is.
+	NamedBy string
 }
 
 // ResolveOptions refines the resolution of a revision; the zero value is right for polling.

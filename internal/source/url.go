@@ -24,6 +24,25 @@ func Sanitize(repoURL string) string {
 	return scheme + "://" + rest
 }
 
+// SameServer tells whether two URLs of repositories name one server: the same protocol, host and port, as they are written.
+func SameServer(one, other string) bool {
+	a, b := server(one), server(other)
+	return a != "" && a == b
+}
+
+// server is a URL without path and user.
+func server(repoURL string) string {
+	repoURL = strings.TrimSpace(repoURL)
+	if u, err := url.Parse(repoURL); err == nil && strings.Contains(repoURL, "://") {
+		return strings.ToLower(u.Scheme + "://" + u.Host)
+	}
+	host, _, isShort := strings.Cut(repoURL, ":") // user@host:path
+	if !isShort || strings.Contains(host, "/") {
+		return ""
+	}
+	return "ssh://" + strings.ToLower(host[strings.LastIndexByte(host, '@')+1:])
+}
+
 // Normalize gives one spelling to the URLs of one repository: surrounding space, the case of scheme and host, a trailing
 // slash and the suffix ".git" do not count. The case of the path counts, because it does on many servers, and so does user
 // information: what one account may read must not be handed to another. The result is a key and not for connecting.

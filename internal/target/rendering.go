@@ -11,6 +11,7 @@ import (
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/worker"
 	"github.com/tiphys-io/tiphys/internal/source"
 	"github.com/tiphys-io/tiphys/internal/source/helmrepo"
 )
@@ -21,6 +22,9 @@ type Repositories struct {
 	Renderer render.Dispatcher
 	// Charts reads repositories of charts, and what sources name elsewhere; nil reads none.
 	Charts *helmrepo.Fetcher
+
+	pool   *worker.Pool // ended by Close
+	forget []func(repoURL string)
 }
 
 // Resolve asks the repository what the target revision of a source is.
@@ -39,7 +43,7 @@ func (r *Repositories) Resolve(ctx context.Context, req Request, src argov1.Appl
 // may refer to are read when a renderer wants a file of them.
 func (r *Repositories) Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
 	src := req.Sources[index]
-	tree, err := r.tree(ctx, req, src, revisions[index])
+	tree, err := r.tree(ctx, req, index, revisions)
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,11 +51,16 @@ func (r *Repositories) Render(ctx context.Context, req Request, index int, revis
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
 		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.remote(req),
+		Repositories: elsewhere{fetcher: r.Fetcher, force: req.Force, project: req.Project, namedBy: src.RepoURL},
 	})
 }
 
-// tree is the files of a source at a full revision.
-func (r *Repositories) tree(ctx context.Context, req Request, src argov1.ApplicationSource, revision string) (fs.FS, error) {
+// tree is the files of a source at its full revision.
+func (r *Repositories) tree(ctx context.Context, req Request, index int, revisions []string) (fs.FS, error) {
+	src, revision := req.Sources[index], revisions[index]
+	if req.isLocal(index) {
+		return req.Local, nil
+	}
 	if chart, isChart := chartOf(req, src); isChart {
 		if r.Charts == nil {
 			return nil, errNoCharts
@@ -73,7 +82,7 @@ func (r *Repositories) references(ctx context.Context, req Request, revisions []
 			continue
 		}
 		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) {
-			return r.tree(ctx, req, src, revisions[i])
+			return r.tree(ctx, req, i, revisions)
 		})}}
 	}
 	return references
@@ -121,6 +130,23 @@ func (r remote) Chart(ctx context.Context, reference render.ChartReference) ([]b
 // File implements [render.Remote].
 func (r remote) File(ctx context.Context, url string, _ render.RemoteOptions) ([]byte, error) {
 	return r.charts.File(ctx, url)
+}
+
+// elsewhere implements [render.Repositories].
+type elsewhere struct {
+	fetcher          source.Fetcher
+	force            bool
+	project, namedBy string
+}
+
+// Repository implements [render.Repositories].
+func (e elsewhere) Repository(ctx context.Context, url, revision string) (tree fs.FS, commit string, err error) {
+	repo := source.Repository{URL: url, Project: e.project, NamedBy: e.namedBy}
+	if commit, err = e.fetcher.Resolve(ctx, repo, revision, source.ResolveOptions{Force: e.force}); err != nil {
+		return nil, "", err
+	}
+	tree, err = e.fetcher.Fetch(ctx, repo, commit)
+	return tree, commit, err
 }
 
 // lazyTree is a tree that is fetched when something of it is wanted.

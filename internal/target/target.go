@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -75,6 +76,9 @@ type Request struct {
 	Rendering render.Settings
 	// Force asks the repositories although an answer is remembered (refresh level 3).
 	Force bool
+	// Local is read in the place of the first source's repository; nil reads the repository.
+	Local fs.FS
+
 	Scope Scope
 }
 
@@ -109,6 +113,10 @@ func Resolve(ctx context.Context, rendering Rendering, req Request) ([]string, e
 		}
 		if i < len(req.Revisions) && req.Revisions[i] != "" {
 			src.TargetRevision = req.Revisions[i]
+		}
+		if req.isLocal(i) {
+			revisions[i] = src.TargetRevision
+			continue
 		}
 		revision, err := rendering.Resolve(ctx, req, src)
 		if err != nil {
@@ -158,6 +166,14 @@ func parseManifests(manifests []string) ([]*unstructured.Unstructured, error) {
 		objects = append(objects, object)
 	}
 	return objects, nil
+}
+
+// isLocal tells whether a source is read from a folder.
+func (r Request) isLocal(index int) bool { return index == 0 && r.Local != nil }
+
+// LoadError has the wording of the condition for an application whose target state is not known (contract 2.10).
+func LoadError(err error) error {
+	return fmt.Errorf("Failed to load target state: %w", err) //nolint:staticcheck // the contract's text
 }
 
 // sourceError has the wording that users of the ComparisonError condition know (contract 2.10). What is wrong with a file of

@@ -170,6 +170,14 @@ func TestKustomize(t *testing.T) {
 	}
 }
 
+// TestVersion holds the version that applications may choose against that of the command.
+func TestVersion(t *testing.T) {
+	printed, err := run(t, ".", kustomizePath, "version")
+	if err != nil || strings.TrimSpace(string(printed)) != kustomize.Version {
+		t.Errorf("the command is %q, %v; the library says %s", printed, err, kustomize.Version)
+	}
+}
+
 // BenchmarkHelm and BenchmarkKustomize put a figure beside the commands, which run as processes on the same input.
 func BenchmarkHelm(b *testing.B) {
 	dir := conformance.Path(b, "applications", "sources", "e2e")

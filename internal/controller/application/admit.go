@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"reflect"
-	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
-	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/target"
 )
 
 // admit normalises the spec and checks it against its project; what is wrong stops the reconcile before anything is
@@ -62,40 +61,16 @@ func (r *Reconciler) permitted(ctx context.Context, s *scope) ([]string, error) 
 	return r.Permissions.Application(s.app, s.project), nil
 }
 
-// validate finds what is wrong with a spec by itself.
+// validate finds what is wrong with a spec, by itself and in this cluster.
 func (r *Reconciler) validate(spec *argov1.ApplicationSpec) []string {
-	violations := r.validateDestination(spec.Destination)
-	sources := spec.GetSources()
-	if len(sources) == 0 {
-		violations = append(violations, "spec.source or spec.sources is required")
-	}
-	for i, source := range sources {
-		where := "spec.source"
-		if spec.HasMultipleSources() {
-			where = "spec.sources[" + strconv.Itoa(i) + "]"
-		}
-		if source.RepoURL == "" || (source.Path == "" && source.Chart == "" && source.Ref == "") {
-			violations = append(violations, fmt.Sprintf("%[1]s.repoURL and either %[1]s.path or %[1]s.chart are required", where))
-		}
-		if source.Plugin != nil {
-			violations = append(violations, where+".plugin: "+render.PluginProblem)
-		}
+	violations := target.SpecProblems(spec)
+	switch destination := spec.Destination; {
+	case destination.Server != "" && destination.Name == "" && destination.Server != r.Conn.Server:
+		return append([]string{fmt.Sprintf("error getting cluster by server %q: cluster %[1]q not found", destination.Server)}, violations...)
+	case destination.Name != "" && destination.Server == "" && destination.Name != r.Conn.Name:
+		return append([]string{fmt.Sprintf("there are no clusters with this name: %s", destination.Name)}, violations...)
 	}
 	return violations
-}
-
-func (r *Reconciler) validateDestination(destination argov1.ApplicationDestination) []string {
-	switch {
-	case destination.Server != "" && destination.Name != "":
-		return []string{fmt.Sprintf("application destination can't have both name and server defined: %s %s", destination.Name, destination.Server)}
-	case destination.Server == "" && destination.Name == "":
-		return []string{"Destination server missing from app spec"}
-	case destination.Server != "" && destination.Server != r.Conn.Server:
-		return []string{fmt.Sprintf("error getting cluster by server %q: cluster %[1]q not found", destination.Server)}
-	case destination.Name != "" && destination.Name != r.Conn.Name:
-		return []string{fmt.Sprintf("there are no clusters with this name: %s", destination.Name)}
-	}
-	return nil
 }
 
 // normalize removes what says nothing and writes what is implied (contract 1.7).
@@ -104,24 +79,7 @@ func normalize(spec *argov1.ApplicationSpec) {
 	if spec.SyncPolicy != nil && reflect.DeepEqual(*spec.SyncPolicy, argov1.SyncPolicy{}) {
 		spec.SyncPolicy = nil
 	}
-	if spec.Source != nil {
-		normalizeSource(spec.Source)
-	}
-	for i := range spec.Sources {
-		normalizeSource(&spec.Sources[i])
-	}
-}
-
-func normalizeSource(source *argov1.ApplicationSource) {
-	if source.Directory != nil && reflect.DeepEqual(*source.Directory, argov1.ApplicationSourceDirectory{}) {
-		source.Directory = nil
-	}
-	if source.Helm != nil && reflect.DeepEqual(*source.Helm, argov1.ApplicationSourceHelm{}) {
-		source.Helm = nil
-	}
-	if source.Kustomize != nil && reflect.DeepEqual(*source.Kustomize, argov1.ApplicationSourceKustomize{}) {
-		source.Kustomize = nil
-	}
+	target.NormalizeSources(spec)
 }
 
 // hash spreads values; it is no secret.

@@ -21,12 +21,10 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
-	"github.com/tiphys-io/tiphys/internal/diff"
-	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
-	"github.com/tiphys-io/tiphys/internal/render"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/target"
 	"github.com/tiphys-io/tiphys/internal/tracking"
@@ -46,19 +44,8 @@ type Permissions interface {
 
 // Settings are what argocd-cm and the flags say; a value, replaced as a whole when they change.
 type Settings struct {
-	Tracker tracking.Tracker
-	// Excluded tells whether a kind is left out by resource.exclusions; nil leaves none out.
-	Excluded func(group, kind string) bool
-	// ExcludedVersion changes whenever Excluded does.
-	ExcludedVersion string
-	// Ignore is what argocd-cm says about differences that do not count, Status for which kinds a status in the sources does
-	// not (contract 3.4).
-	Ignore diff.Ignore
-	Status diff.StatusScope
-	// Health judges objects, by the users' scripts first; nil knows no scripts.
-	Health *health.Assessor
-	// Rendering is what argocd-cm says about rendering.
-	Rendering render.Settings
+	installation.Settings
+
 	// GlobalProjects are projects that others inherit from (contract 5.1).
 	GlobalProjects []GlobalProject
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).

@@ -34,7 +34,7 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 	s.evaluated = append(s.evaluated, argov1.ConditionComparisonError, argov1.ConditionRepeatedResourceWarning,
 		argov1.ConditionExcludedResourceWarning, argov1.ConditionSharedResourceWarning)
 	if err := r.loadTarget(ctx, s); err != nil {
-		return r.failComparison(ctx, s, fmt.Errorf("Failed to load target state: %w", err)) //nolint:staticcheck // the contract's text (2.10)
+		return r.failComparison(ctx, s, target.LoadError(err))
 	}
 	if err := r.compare(ctx, s); err != nil {
 		return r.failComparison(ctx, s, fmt.Errorf("Failed to load live state: %w", err)) //nolint:staticcheck // the contract's text (2.10)
@@ -190,14 +190,9 @@ func (r *Reconciler) relocate(s *scope) error {
 
 // specRequest asks for the state that the spec wants.
 func (r *Reconciler) specRequest(s *scope) target.Request {
-	return target.Request{
-		Sources: s.app.Spec.GetSources(), Multiple: s.app.Spec.HasMultipleSources(), Project: s.app.Spec.GetProject(), Cluster: r.versions,
-		Rendering: s.settings.Rendering,
-		Scope: target.Scope{
-			Instance: s.instance, DestinationNamespace: s.app.Spec.Destination.Namespace,
-			Tracker: s.settings.Tracker, Excluded: s.settings.Excluded, Namespaced: r.namespaced, Status: s.settings.Status,
-		},
-	}
+	req := s.settings.Target(&s.app.Spec, s.instance)
+	req.Cluster, req.Scope.Namespaced = r.versions, r.namespaced
+	return req
 }
 
 // versions is what renderers may know of the destination.

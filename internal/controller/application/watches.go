@@ -155,6 +155,29 @@ func (r *Reconciler) ofProject(ctx context.Context, project client.Object) []rec
 	return r.list(ctx, client.MatchingFields{byProject: project.GetName()})
 }
 
+// RepositoriesChanged has the applications reconciled at once, and their repositories asked, for one of whose repositories
+// concerned says so. Those that cannot be compared are, too: what a repository itself names may be what was missing.
+func (r *Reconciler) RepositoriesChanged(ctx context.Context, concerned func(repoURL, project string) bool) {
+	var list argov1.ApplicationList
+	if err := r.Client.List(ctx, &list); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing the applications whose credentials changed; they count from the next poll on")
+		return
+	}
+	for i := range list.Items {
+		app := &list.Items[i]
+		uses := slices.ContainsFunc(app.Spec.GetSources(), func(source argov1.ApplicationSource) bool {
+			return concerned(source.RepoURL, app.Spec.GetProject())
+		})
+		fails := slices.ContainsFunc(app.Status.Conditions, func(condition argov1.ApplicationCondition) bool {
+			return condition.Type == argov1.ConditionComparisonError
+		})
+		if !uses && !fails {
+			continue
+		}
+		r.Refresh(requestFor(app).NamespacedName, 0, true)
+	}
+}
+
 func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.list(ctx)
 }

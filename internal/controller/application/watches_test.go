@@ -1,6 +1,8 @@
 package application
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -74,5 +76,65 @@ func TestChangedReachesOnlyServedNamespaces(t *testing.T) {
 	}
 	if left := work.Len(); left != 0 {
 		t.Errorf("%d more are queued", left)
+	}
+}
+
+// lister answers with applications.
+type lister struct {
+	client.Client
+	apps []argov1.Application
+	err  error
+}
+
+func (l lister) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	if into, ok := list.(*argov1.ApplicationList); ok {
+		into.Items = l.apps
+	}
+	return l.err
+}
+
+func TestRepositoriesChanged(t *testing.T) {
+	app := func(name string, change func(*argov1.Application)) argov1.Application {
+		a := argov1.Application{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "argocd"}, Spec: argov1.ApplicationSpec{Source: &argov1.ApplicationSource{RepoURL: "other"}}}
+		change(&a)
+		return a
+	}
+	work := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer work.ShutDown()
+	r := &Reconciler{Client: lister{apps: []argov1.Application{
+		app("uses-it", func(a *argov1.Application) { a.Spec.Source.RepoURL = "changed" }),
+		app("uses-it-too", func(a *argov1.Application) {
+			a.Spec.Sources = argov1.ApplicationSources{{RepoURL: "other"}, {RepoURL: "changed"}}
+		}),
+		app("of-another-project", func(a *argov1.Application) { a.Spec.Source.RepoURL, a.Spec.Project = "changed", "other" }),
+		app("well", func(*argov1.Application) {}),
+		app("failing", func(a *argov1.Application) {
+			a.Status.Conditions = []argov1.ApplicationCondition{{Type: argov1.ConditionComparisonError}}
+		}),
+		app("not-served", func(a *argov1.Application) { a.Spec.Source.RepoURL, a.Namespace = "changed", "stranger" }),
+	}}}
+	r.queue.serves = func(namespace string) bool { return namespace != "stranger" }
+	if err := r.queue.start(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	known := &memory{}
+	r.memories.Store(types.NamespacedName{Namespace: "argocd", Name: "uses-it"}, known)
+	concerned := func(repoURL, project string) bool { return repoURL == "changed" && project == "default" }
+	r.RepositoriesChanged(t.Context(), concerned)
+	for _, want := range []string{"uses-it", "uses-it-too", "failing"} {
+		if got, _ := work.Get(); got.Name != want {
+			t.Errorf("queued %v, want %v", got, want)
+		}
+	}
+	if left := work.Len(); left != 0 {
+		t.Errorf("%d more are queued", left)
+	}
+	if !known.pushed.Load() {
+		t.Error("what is remembered of the repository still counts")
+	}
+	r.Client = lister{err: errors.New("no cache")}
+	r.RepositoriesChanged(t.Context(), concerned)
+	if left := work.Len(); left != 0 {
+		t.Errorf("%d are queued without a list", left)
 	}
 }

@@ -86,6 +86,9 @@ func (r *Renderer) read(ctx context.Context, req render.Request, name string, le
 	if strings.Contains(string(data), skipMarker) {
 		return nil, 0, nil
 	}
+	if err := manifest.CheckPointer(full, data); err != nil {
+		return nil, 0, err
+	}
 	if path.Ext(name) == ".jsonnet" {
 		if req.Settings.WithoutJsonnet {
 			return nil, 0, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
@@ -130,9 +131,27 @@ func (w *folder) walk(dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", full, err)
 		}
+		if isPart(name) {
+			if err := manifest.CheckPointer(full, data); err != nil {
+				return err
+			}
+		}
 		w.files = append(w.files, &archive.BufferedFile{Name: name, Data: trimMark(data)})
 	}
 	return nil
+}
+
+// isPart tells whether a file makes up a chart, or a chart in its charts folder; others are there for templates to use.
+func isPart(name string) bool {
+	top, rest, inFolder := strings.Cut(name, "/")
+	switch {
+	case !inFolder:
+		return slices.Contains([]string{"Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock", "values.yaml", "values.schema.json"}, name)
+	case top == "charts":
+		_, inside, isFolder := strings.Cut(rest, "/")
+		return !isFolder || isPart(inside)
+	}
+	return top == "templates" || top == "crds"
 }
 
 // trimMark removes a byte order mark.

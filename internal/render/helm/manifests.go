@@ -29,6 +29,9 @@ func sortDocuments(files map[string]string, skipTests bool, limit int64) ([]docu
 			delete(files, name)
 			continue
 		}
+		if err := manifest.CheckPointerIn(name, text); err != nil {
+			return nil, err
+		}
 		// The library writes aliases out to find the kind of an object.
 		if strings.Contains(text, "*") && strings.Contains(text, "&") {
 			if _, err := manifest.Measure(name, []byte(text), limit); err != nil {

@@ -163,7 +163,10 @@ func (v *values) read(file valueFile) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", file.display(), errMissing)
 	}
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	return data, manifest.CheckPointer(file.name, data)
 }
 
 // readValues reads values from YAML that is checked for what it becomes once its aliases are written out.

@@ -208,6 +208,9 @@ func (i *importer) read(name string) (jsonnet.Contents, string, error) {
 		return jsonnet.Contents{}, "", fmt.Errorf("with the %d bytes of %s the imports are larger than what is read at most", info.Size(), name)
 	}
 	data, err := fs.ReadFile(i.tree, name)
+	if err == nil {
+		err = manifest.CheckPointer(name, data)
+	}
 	if err != nil {
 		i.failure = err
 		return jsonnet.Contents{}, "", err

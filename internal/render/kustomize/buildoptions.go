@@ -7,7 +7,30 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/tiphys-io/tiphys/internal/render"
 )
+
+// Version is the version of the command that the library belongs to. It builds every kustomization.
+const Version = "v5.8.1"
+
+// buildOptionsOf is the options of the version that a source chooses. Another version than ours is built with ours too, if
+// argocd-cm knows it: what it chooses is its options (contract 1.2 and 5.1).
+func buildOptionsOf(req render.Request) (string, error) {
+	if req.Source.Kustomize == nil || req.Source.Kustomize.Version == "" {
+		return req.Settings.KustomizeBuildOptions, nil
+	}
+	chosen := req.Source.Kustomize.Version
+	options, registered := req.Settings.KustomizeVersions[chosen]
+	switch {
+	case registered:
+		return options, nil
+	case strings.TrimPrefix(chosen, "v") == strings.TrimPrefix(Version, "v"):
+		return req.Settings.KustomizeBuildOptions, nil
+	}
+	return "", fmt.Errorf("kustomize version %s is not registered: remove spec.source.kustomize.version, since all are built with %s, or add %s to argocd-cm",
+		chosen, Version, "kustomize.path."+chosen)
+}
 
 // buildOptions are the options of "kustomize build" that argocd-cm gives for all kustomizations (contract 5.1).
 type buildOptions struct {
@@ -44,6 +67,10 @@ func parseBuildOptions(text string) (buildOptions, error) {
 		case "--enable-managedby-label":
 			options.managedBy = value != "false"
 		default:
+			if name == "--enable-kyaml" { // of old versions, with its value behind it
+				words = slices.DeleteFunc(words, func(word string) bool { return word == "true" || word == "false" })
+				continue
+			}
 			if !slices.Contains(ignoredOptions, name) {
 				return options, optionError(name, "remove it; --enable-helm, --load-restrictor, --reorder and --enable-managedby-label are known")
 			}

@@ -130,6 +130,11 @@ func (c *charts) render(v *view, root string, globals types.HelmGlobals, chart t
 	if path.IsAbs(home) || chart.Name == "" || !fs.ValidPath(folder) {
 		return nil, errors.New("the chart does not lie in the repository")
 	}
+	for _, name := range append([]string{path.Join(home, chart.Name), chart.ValuesFile}, chart.AdditionalValuesFiles...) {
+		if err := checkInside(root, name); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := fs.Stat(v.tree, folder); errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoChart
 	}

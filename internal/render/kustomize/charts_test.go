@@ -137,3 +137,24 @@ func TestBuildOptions(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBuildOptionsOfVersions(t *testing.T) {
+	versions := map[string]string{"v4.5.7": "--enable-helm", "v3.9.1": "--enable_kyaml true --load_restrictor none", "v2": ""}
+	in := files{"app/kustomization.yaml": "helmCharts: [{name: c, releaseName: r, skipHooks: true}]", "app/charts/c/Chart.yaml": "{apiVersion: v2, name: c, version: 1.0.0}", "app/charts/c/templates/a.yaml": configMap}
+	for _, tc := range []struct{ reason, version, own, want string }{
+		{"no version has the options of all", "", "--enable-helm", ""},
+		{"ours has them, too", kustomize.Version, "--enable-helm", ""},
+		{"ours, as it is written elsewhere", strings.TrimPrefix(kustomize.Version, "v"), "--enable-helm", ""},
+		{"another has its own", "v4.5.7", "", ""},
+		{"and not those of all", "v2", "--enable-helm", "only with --enable-helm"},
+		{"options that only old versions have", "v3.9.1", "--enable-helm", "only with --enable-helm"},
+		{"one that argocd-cm does not know", "v9", "--enable-helm", "kustomize version v9 is not registered: remove spec.source.kustomize.version, since all are built with " + kustomize.Version + ", or add kustomize.path.v9 to argocd-cm"},
+	} {
+		req := request(in, &argov1.ApplicationSourceKustomize{Version: tc.version})
+		req.Settings = render.Settings{KustomizeBuildOptions: tc.own, KustomizeVersions: versions}
+		_, err := kustomize.New(kustomize.Options{Helm: helm.New(helm.Options{})}).Render(t.Context(), req)
+		if (err == nil) != (tc.want == "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: %v, want %q", tc.reason, err, tc.want)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (e *editor) existingComponents() ([]string, error) {
 	var names []string
 	for _, name := range e.options.Components {
 		full := path.Join(e.dir, name)
-		if e.options.IgnoreMissingComponents {
+		if e.options.IgnoreMissingComponents && !isRemote(name) {
 			if !fs.ValidPath(full) {
 				continue
 			}
@@ -49,9 +49,6 @@ func (e *editor) existingComponents() ([]string, error) {
 				return nil, fmt.Errorf("%s: %w", full, err)
 			}
 		}
-		if isRemote(name) {
-			return nil, refusal("spec.source.kustomize.components", name, errRemote)
-		}
 		names = append(names, name)
 	}
 	return names, nil
@@ -59,8 +56,14 @@ func (e *editor) existingComponents() ([]string, error) {
 
 // matchComponents finds the folders that a name or pattern stands for.
 func (e *editor) matchComponents(name string) ([]string, error) {
+	if isRemote(name) {
+		return []string{name}, nil // it is fetched once the edited kustomization is read
+	}
 	full := path.Join(e.dir, name)
 	matches, err := fs.Glob(e.view.tree, full)
+	if e.view.fetched.tree.listed > maxListed {
+		err = errListed // the function passes over folders that it cannot list
+	}
 	if err != nil {
 		return nil, fmt.Errorf("error checking the filesystem: %w", err)
 	}

@@ -63,7 +63,7 @@ func (v *view) checkKustomization(rel, root string, data []byte) error {
 }
 
 var (
-	errRemote      = fmt.Errorf("remote files and bases are not fetched by this version: copy what is needed into the repository")
+	errRemote      = fmt.Errorf("remote files and bases are not fetched here: copy what is needed into the repository")
 	errHelm        = fmt.Errorf("Helm charts in a kustomization are rendered only with --enable-helm among kustomize.buildOptions of argocd-cm, and only from helmCharts") //nolint:staticcheck // a name
 	errReplacement = fmt.Errorf("a ReplacementTransformer is not read by this version: write what it holds under replacements")
 	errFolder      = fmt.Errorf("a folder of generators, transformers or validators is not read by this version: name the files in it")
@@ -78,48 +78,86 @@ type fieldPath struct{ field, path string }
 
 // paths are all texts of a kustomization that the library loads from.
 func paths(k *types.Kustomization) (list []fieldPath) {
-	add := func(field string, paths ...string) {
-		for i, p := range paths {
-			list = append(list, fieldPath{fmt.Sprintf("%s[%d]", field, i), p})
-		}
+	visit(k, func(field string, _ use, p string) string {
+		list = append(list, fieldPath{field, p})
+		return p
+	})
+	for _, generator := range k.ConfigMapGenerator {
+		list = append(list, keyed("configMapGenerator", generator.KvPairSources)...)
 	}
-	add("resources", k.Resources...)
-	add("components", k.Components...)
-	add("crds", k.Crds...)
-	add("configurations", k.Configurations...)
-	add("generators", k.Generators...)
-	add("transformers", k.Transformers...)
-	add("validators", k.Validators...)
-	add("openapi.path", k.OpenAPI["path"])
-	for i, patch := range k.PatchesStrategicMerge { //nolint:staticcheck // old, but kustomizations have it
-		add(fmt.Sprintf("patchesStrategicMerge[%d]", i), string(patch))
-	}
-	for i, patch := range k.PatchesJson6902 { //nolint:staticcheck // old, but kustomizations have it
-		add(fmt.Sprintf("patchesJson6902[%d].path", i), patch.Path)
-	}
-	for i, patch := range k.Patches {
-		add(fmt.Sprintf("patches[%d].path", i), patch.Path)
-	}
-	for i, replacement := range k.Replacements {
-		add(fmt.Sprintf("replacements[%d].path", i), replacement.Path)
-	}
-	for i, generator := range k.ConfigMapGenerator {
-		add(fmt.Sprintf("configMapGenerator[%d]", i), sources(generator.KvPairSources)...)
-	}
-	for i, generator := range k.SecretGenerator {
-		add(fmt.Sprintf("secretGenerator[%d]", i), sources(generator.KvPairSources)...)
+	for _, generator := range k.SecretGenerator {
+		list = append(list, keyed("secretGenerator", generator.KvPairSources)...)
 	}
 	return list
 }
 
-// sources are the paths of a generator; a file may have the key of its content before it.
-func sources(pairs types.KvPairSources) []string {
-	list := append(slices.Clone(pairs.EnvSources), pairs.EnvSource)
+// keyed are the parts of the files of a generator, which may have the key of its content before it.
+func keyed(field string, pairs types.KvPairSources) (list []fieldPath) {
 	for _, file := range pairs.FileSources {
-		list = append(list, file)
-		list = append(list, strings.Split(file, "=")[1:]...)
+		for _, part := range strings.Split(file, "=")[1:] {
+			list = append(list, fieldPath{field, part})
+		}
 	}
 	return list
+}
+
+// visit calls a function for each text of a kustomization that the library loads from, and puts what it returns in its place.
+func visit(k *types.Kustomization, f func(field string, use use, path string) string) {
+	list := func(field string, use use, paths []string) {
+		for i, p := range paths {
+			paths[i] = f(fmt.Sprintf("%s[%d]", field, i), use, p)
+		}
+	}
+	list("resources", useEither, k.Resources)
+	list("components", useFolder, k.Components)
+	list("crds", useFile, k.Crds)
+	list("configurations", useFile, k.Configurations)
+	list("generators", useNothing, k.Generators)
+	list("transformers", useNothing, k.Transformers)
+	list("validators", useNothing, k.Validators)
+	if schema, set := k.OpenAPI["path"]; set {
+		k.OpenAPI["path"] = f("openapi.path", useFile, schema)
+	}
+	for i, patch := range k.PatchesStrategicMerge { //nolint:staticcheck // old, but kustomizations have it
+		k.PatchesStrategicMerge[i] = types.PatchStrategicMerge(f(fmt.Sprintf("patchesStrategicMerge[%d]", i), useFile, string(patch))) //nolint:staticcheck // old, but kustomizations have it
+	}
+	for i := range k.PatchesJson6902 { //nolint:staticcheck // old, but kustomizations have it
+		patch := &k.PatchesJson6902[i] //nolint:staticcheck // old, but kustomizations have it
+		patch.Path = f(fmt.Sprintf("patchesJson6902[%d].path", i), useFile, patch.Path)
+	}
+	for i := range k.Patches {
+		k.Patches[i].Path = f(fmt.Sprintf("patches[%d].path", i), useFile, k.Patches[i].Path)
+	}
+	for i := range k.Replacements {
+		k.Replacements[i].Path = f(fmt.Sprintf("replacements[%d].path", i), useFile, k.Replacements[i].Path)
+	}
+	for i := range k.ConfigMapGenerator {
+		visitPairs(fmt.Sprintf("configMapGenerator[%d]", i), &k.ConfigMapGenerator[i].KvPairSources, f)
+	}
+	for i := range k.SecretGenerator {
+		visitPairs(fmt.Sprintf("secretGenerator[%d]", i), &k.SecretGenerator[i].KvPairSources, f)
+	}
+}
+
+// visitPairs does for a generator what [visit] does. A file without a key has its name as key, and keeps it.
+func visitPairs(field string, pairs *types.KvPairSources, f func(field string, use use, path string) string) {
+	for i, p := range pairs.EnvSources {
+		pairs.EnvSources[i] = f(field, useFile, p)
+	}
+	pairs.EnvSource = f(field, useFile, pairs.EnvSource)
+	for i, file := range pairs.FileSources {
+		key, name, hasKey := strings.Cut(file, "=")
+		if !hasKey {
+			key, name = path.Base(file), file
+		}
+		if hasKey && isRemote(file) { // a URL with an equals sign: the library takes what is before that for the key
+			f(field, useNothing, file)
+			continue
+		}
+		if changed := f(field, useFile, name); changed != name {
+			pairs.FileSources[i] = key + "=" + changed
+		}
+	}
 }
 
 // repositoryPrefixes are how a path begins that the library takes for a repository to clone, in lower case.
@@ -167,7 +205,7 @@ func (v *view) content(root, name string) (rel string, data []byte, err error) {
 // from a folder would be made by a kustomization, and what comes out of that cannot be known before.
 func (v *view) checkPlugin(root, entry string) error {
 	if documents, _, err := parse([]byte(entry)); err == nil {
-		if err := checkConfiguration(documents); err != nil {
+		if err := checkConfiguration(root, documents); err != nil {
 			return err
 		}
 	}
@@ -182,7 +220,7 @@ func (v *view) checkPlugin(root, entry string) error {
 	if err != nil {
 		return nil //nolint:nilerr // the library says it better
 	}
-	return checkConfiguration(documents)
+	return checkConfiguration(root, documents)
 }
 
 // configurationPaths are the keys in the configurations of built-in generators and transformers under which files stand.
@@ -190,9 +228,9 @@ var configurationPaths = []string{"files", "envs", "env", "path", "paths", "targ
 
 var remoteText = regexp.MustCompile(`(?i)https?:`)
 
-func checkConfiguration(documents []*yaml.Node) error {
+func checkConfiguration(root string, documents []*yaml.Node) error {
 	for _, document := range documents {
-		if err := checkConfigurationNode(document); err != nil {
+		if err := checkConfigurationNode(root, document); err != nil {
 			return err
 		}
 	}
@@ -200,7 +238,7 @@ func checkConfiguration(documents []*yaml.Node) error {
 }
 
 // checkConfigurationNode looks at each node where it is written; an alias adds nothing to what it stands for.
-func checkConfigurationNode(node *yaml.Node) error {
+func checkConfigurationNode(root string, node *yaml.Node) error {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 {
 			key := resolve(node.Content[i-1]).Value
@@ -213,11 +251,13 @@ func checkConfigurationNode(node *yaml.Node) error {
 				}
 			}
 			isPath := slices.ContainsFunc(configurationPaths, func(name string) bool { return strings.EqualFold(name, key) })
-			if isPath && holdsRemote(resolve(child)) {
-				return errRemote
+			if isPath {
+				if err := checkConfigurationPaths(root, resolve(child)); err != nil {
+					return err
+				}
 			}
 		}
-		if err := checkConfigurationNode(child); err != nil {
+		if err := checkConfigurationNode(root, child); err != nil {
 			return err
 		}
 	}
@@ -231,7 +271,20 @@ func resolve(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-func holdsRemote(node *yaml.Node) bool {
-	return remoteText.MatchString(node.Value) ||
-		slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return holdsRemote(resolve(child)) })
+// checkConfigurationPaths checks a path or a list of them; a file may have the key of its content before it.
+func checkConfigurationPaths(root string, node *yaml.Node) error {
+	if remoteText.MatchString(node.Value) {
+		return errRemote
+	}
+	for name := range strings.SplitSeq(node.Value, "=") {
+		if err := checkInside(root, name); err != nil {
+			return err
+		}
+	}
+	for _, child := range node.Content {
+		if err := checkConfigurationPaths(root, resolve(child)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

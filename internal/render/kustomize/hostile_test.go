@@ -65,16 +65,21 @@ func TestNothingRemoteIsFetched(t *testing.T) {
 	} {
 		kustomization = strings.ReplaceAll(kustomization, "URL", server.URL+"/x.yaml")
 		patch := strings.ReplaceAll(plugin("PatchTransformer", "path: URL\n"), "URL", server.URL)
-		_, err := build(t, files{
+		in := files{
 			"app/kustomization.yaml": kustomization + "\n" + rest(kustomization), "app/cm.yaml": configMap, "app/t.yaml": patch, "app/t.yml": "-> t.yaml",
 			"app/alias.yaml": strings.ReplaceAll(plugin("PatchTransformer", "x: &u URL\npath: *u\n"), "URL", server.URL),
 			"app/list.yaml":  "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(patch), "\n", "\n  ") + "\n",
-		}, nil)
-		if err == nil || !strings.Contains(err.Error(), "remote files and bases are not fetched by this version") {
-			t.Errorf("%s\n%v", kustomization, err)
 		}
-		if err != nil && strings.Contains(err.Error(), server.URL) {
-			t.Errorf("%s\nthe error shows the URL, which may hold a password: %v", kustomization, err)
+		for _, buildOptions := range []string{"", "--load-restrictor LoadRestrictionsNone"} {
+			req := request(in, nil)
+			req.Settings.KustomizeBuildOptions = buildOptions
+			_, err := kustomize.New(kustomize.Options{}).Render(t.Context(), req)
+			if err == nil || !strings.Contains(err.Error(), "remote files and bases are not fetched here") {
+				t.Errorf("%s\n%s\n%v", buildOptions, kustomization, err)
+			}
+			if err != nil && strings.Contains(err.Error(), server.URL) {
+				t.Errorf("%s\nthe error shows the URL, which may hold a password: %v", kustomization, err)
+			}
 		}
 	}
 	if n := asked.Load(); n > 0 {
@@ -103,7 +108,7 @@ func TestRemoteInABaseOrAnOption(t *testing.T) {
 		{"a kustomization behind a link with another name", files{"app/kustomization.yaml": "-> k", "app/k": "resources: ['https://example.com/x.yaml']"}, nil},
 		{"a kustomization that is edited", files{"app/kustomization.yaml": "resources: ['https://example.com/x.yaml']"}, &argov1.ApplicationSourceKustomize{NamePrefix: "x"}},
 	} {
-		if objects, err := build(t, tc.files, tc.options); err == nil || !strings.Contains(err.Error(), "remote files and bases are not fetched by this version") {
+		if objects, err := build(t, tc.files, tc.options); err == nil || !strings.Contains(err.Error(), "remote files and bases are not fetched here") {
 			t.Errorf("%s: %d objects, %v", tc.reason, len(objects), err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,6 +26,8 @@ type Options struct {
 	MaxBytes int64
 	// MaxObjects is how many objects may be read, each as often as it is read; 0 means 5,000.
 	MaxObjects int
+	// FetchTimeout is how long fetching what a source names elsewhere may take in all; 0 means two minutes.
+	FetchTimeout time.Duration
 	// Helm renders the charts of kustomizations, where kustomize.buildOptions permits them; without it they are an error.
 	Helm render.Renderer
 }
@@ -48,6 +51,9 @@ func New(options Options) *Renderer {
 	if options.MaxObjects == 0 {
 		options.MaxObjects = 5000
 	}
+	if options.FetchTimeout == 0 {
+		options.FetchTimeout = 2 * time.Minute
+	}
 	confine.Do(func() {
 		surviveFatal()
 		jsonpatch.AccumulatedCopySizeLimit = 64 << 10 // a few "copy" operations could double an object for ever
@@ -55,20 +61,43 @@ func New(options Options) *Renderer {
 	return &Renderer{options: options}
 }
 
-// Render builds the kustomization in the source's path, with the options of the source. It waits for other builds to end.
+// Render builds the kustomization in the source's path, with the options of the source. It waits for other builds to end. What
+// the kustomization names elsewhere is fetched between two builds, so that no other build waits for a server.
 func (r *Renderer) Render(ctx context.Context, req render.Request) ([]*unstructured.Unstructured, error) {
+	elsewhere := newFetched(req, r.options)
+	for {
+		objects, err := r.attempt(ctx, req, elsewhere)
+		if len(elsewhere.wanted) == 0 {
+			return objects, elsewhere.explain(err)
+		}
+		if err := elsewhere.fetch(ctx); err != nil {
+			return nil, elsewhere.explain(err)
+		}
+	}
+}
+
+// attempt builds with what was fetched so far, and puts what else it needs on the list.
+func (r *Renderer) attempt(ctx context.Context, req render.Request, elsewhere *fetched) ([]*unstructured.Unstructured, error) {
 	select {
 	case building <- struct{}{}:
 		defer func() { <-building }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s: waiting for another kustomization to be built: %w", render.Root(req.Source), ctx.Err())
 	}
-	options, err := parseBuildOptions(req.Settings.KustomizeBuildOptions)
+	text, err := buildOptionsOf(req)
 	if err != nil {
 		return nil, err
 	}
-	v := newView(ctx, req.Tree, r.options)
+	options, err := parseBuildOptions(text)
+	if err != nil {
+		return nil, err
+	}
+	req.Settings.KustomizeBuildOptions = text
+	v := newView(ctx, elsewhere.tree, r.options)
+	v.fetched = elsewhere
 	if options.helm && r.options.Helm != nil {
+		req := req
+		req.Tree = elsewhere.tree
 		v.charts = &charts{renderer: r.options.Helm, req: req}
 	}
 	if err := edit(v, req); err != nil {

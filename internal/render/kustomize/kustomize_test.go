@@ -130,7 +130,7 @@ func TestRenderOptions(t *testing.T) {
 	}{
 		{"no options", "", nil, replaced()},
 		{"options without content", "", &options{}, replaced()},
-		{"a version chooses among binaries, and here are none", "", &options{Version: "v4.5.7"}, replaced()},
+		{"the version that builds everything", "", &options{Version: kustomize.Version}, replaced()},
 		{"the name prefix reaches references", "", &options{NamePrefix: "pre-"}, replaced("name: cm", "name: pre-cm", "name: d\n", "name: pre-d\n")},
 		{"a name suffix instead of the kustomization's", "nameSuffix: -own\n", &options{NameSuffix: "-suf"}, replaced("name: cm", "name: cm-suf", "name: d\n", "name: d-suf\n")},
 		{"a tag", "", &options{Images: argov1.KustomizeImages{"busybox:9"}}, replaced("busybox:3", "busybox:9")},

@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/tiphys-io/tiphys/internal/render/manifest"
 )
 
 // repository is where the library finds the root of the repository. The recorded texts call it so, without the slash.
@@ -40,8 +43,9 @@ type view struct {
 	objects int
 	growth  growth
 	charts  *charts // nil where charts are not permitted
-	schema  bool    // whether a kustomization chooses an OpenAPI schema
-	refused error   // the first refusal
+	fetched *fetched
+	schema  bool  // whether a kustomization chooses an OpenAPI schema
+	refused error // the first refusal
 }
 
 func newView(ctx context.Context, tree fs.FS, options Options) *view {
@@ -135,12 +139,19 @@ func (v *view) ReadFile(name string) ([]byte, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOENT}
 	}
+	if rel, ok = v.resolve(rel); !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOENT}
+	}
 	data, err := v.read(rel)
 	if err != nil {
 		return nil, err
 	}
 	if roots := v.roots[rel]; len(roots) > 0 {
-		if data, err = v.inflate(rel, roots[len(roots)-1], data); err != nil {
+		root := roots[len(roots)-1]
+		if data, err = v.localize(rel, root, data); err == nil {
+			data, err = v.inflate(rel, root, data)
+		}
+		if err != nil {
 			return nil, v.refuse(err)
 		}
 	}
@@ -148,6 +159,19 @@ func (v *view) ReadFile(name string) ([]byte, error) {
 		return nil, v.refuse(err)
 	}
 	return data, nil
+}
+
+// resolve is the name of a file without links. A kustomization that the library did not ask for before, as it does not where
+// files may lie outside of their folder, is taken down as one.
+func (v *view) resolve(rel string) (found string, ok bool) {
+	found, info, err := v.follow(rel)
+	if err != nil || info.IsDir() {
+		return rel, v.edited[rel] != nil
+	}
+	if isKustomization(path.Base(rel)) && !slices.Contains(v.roots[found], path.Dir(rel)) {
+		v.roots[found] = append(v.roots[found], path.Dir(rel))
+	}
+	return found, true
 }
 
 // read reads a file that fits into what may still be read.
@@ -163,6 +187,9 @@ func (v *view) read(rel string) ([]byte, error) {
 		}
 		if data, err = fs.ReadFile(v.tree, rel); err != nil {
 			return nil, err
+		}
+		if err := manifest.CheckPointer(rel, data); err != nil {
+			return nil, v.refuse(err)
 		}
 	}
 	if v.bytes += int64(len(data)); v.bytes > v.options.MaxBytes {

@@ -23,7 +23,7 @@ type GuardError struct{ host string }
 
 // Error names the address and the remedy.
 func (e *GuardError) Error() string {
-	return fmt.Sprintf("%s is refused: files and charts that a repository names may not come from loopback or link-local addresses or the API server (--allow-local-remotes permits it)", e.host)
+	return fmt.Sprintf("%s is refused: files, charts and repositories that a repository names may not come from loopback or link-local addresses or the API server (--allow-local-remotes permits it)", e.host)
 }
 
 // Apply has a transport check each address when it connects, after names were looked up.
@@ -31,25 +31,34 @@ func (g *Guard) Apply(transport *http.Transport) {
 	if g == nil {
 		return
 	}
-	dialer := &net.Dialer{Timeout: maxDial, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return err
+	transport.DialContext = g.Dialer().DialContext
+}
+
+// Dialer is one that checks each address when it connects, after names were looked up.
+func (g *Guard) Dialer() *net.Dialer {
+	dialer := &net.Dialer{Timeout: maxDial, KeepAlive: 30 * time.Second}
+	if g != nil {
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return err
+			}
+			return g.Check(host)
 		}
-		return g.check(host)
-	}}
-	transport.DialContext = dialer.DialContext
+	}
+	return dialer
 }
 
 // CheckURL checks what a URL says, which a proxy would otherwise look up.
 func (g *Guard) CheckURL(u *url.URL) error {
+	return g.Check(u.Hostname())
+}
+
+// Check checks a host, which is a name or an address.
+func (g *Guard) Check(host string) error {
 	if g == nil {
 		return nil
 	}
-	return g.check(u.Hostname())
-}
-
-func (g *Guard) check(host string) error {
 	for _, refused := range append([]string{"localhost", "kubernetes.default.svc"}, g.Hosts...) {
 		if strings.EqualFold(strings.TrimSuffix(host, "."), refused) {
 			return &GuardError{host}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
@@ -33,6 +34,7 @@ func (e *unauthorizedError) Error() string { return e.text }
 
 // failure tells what kept a repository from being read, and whose credentials were tried.
 func (r *repository) failure(err error) error {
+	r.rest.Note(bare(err))
 	failed, isFailure := errors.AsType[*source.Error](failure(r.url, err))
 	if isFailure && failed.Err == errCredentials { //nolint:errorlint // exactly this one
 		if access := r.access.Load(); access != nil && access.Origin != "" {
@@ -89,6 +91,8 @@ func classify(err error) (source.Reason, error) {
 		return source.Empty, errors.New("the repository is empty: push a first commit")
 	case errors.Is(err, errTooLarge):
 		return source.TooLarge, err
+	case isFull(err):
+		return source.Unavailable, fmt.Errorf("no space is left for the local copy of it: give the volume of --cache-dir more: %w", err)
 	case isTransient(err):
 		return source.Unavailable, err
 	}
@@ -134,7 +138,7 @@ type unreachableError struct{ err error }
 func (e *unreachableError) Error() string { return e.err.Error() }
 func (e *unreachableError) Unwrap() error { return e.err }
 
-// isFinal finds failures of a request that will be the same next time: certificates and redirects.
+// isFinal finds failures of a request that will be the same next time: certificates, redirects, and refused addresses.
 func isFinal(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -142,7 +146,15 @@ func isFinal(err error) bool {
 	if _, ok := errors.AsType[*invalidError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*connection.GuardError](err); ok {
+		return true
+	}
 	return strings.Contains(err.Error(), "http redirect") // go-git has no type for the redirects it refuses
+}
+
+// isFull finds a disk on which nothing more can be written.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 func isTransient(err error) bool {
@@ -156,6 +168,9 @@ func isTransient(err error) bool {
 		return true
 	}
 	if _, ok := errors.AsType[*damageError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*connection.BusyError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok {

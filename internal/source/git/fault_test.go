@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -218,6 +224,112 @@ func TestEmptyRepository(t *testing.T) {
 		_, err := newFetcher(t, Options{}).Resolve(t.Context(), source.Repository{URL: url}, "", source.ResolveOptions{})
 		if failed, ok := errors.AsType[*source.Error](err); !ok || failed.Reason != source.Empty || !strings.Contains(err.Error(), "push a first commit") {
 			t.Errorf("%s gives %v, want that it is empty", url, err)
+		}
+	}
+}
+
+// TestRetryAfter leaves a server alone that asks for it, and asks it again when the time is over.
+func TestRetryAfter(t *testing.T) {
+	server := newServer(t)
+	repository := server.Repository("app")
+	sha := commit(t, repository, map[string]string{"a.txt": "one"})
+	commit(t, server.Repository("other"), map[string]string{"a.txt": "one"})
+	var asked atomic.Int32
+	after := "1"
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/app") {
+			return false
+		}
+		if asked.Add(1) > 1 {
+			return false
+		}
+		w.Header().Set("Retry-After", after)
+		return answer(http.StatusTooManyRequests)(w, r)
+	})
+	repo := source.Repository{URL: repository.URL()}
+	for _, after = range []string{"3600", "1"} {
+		asked.Store(0)
+		fetcher := newFetcher(t, Options{})
+		for range 3 {
+			_, err := fetcher.Resolve(t.Context(), repo, "main", source.ResolveOptions{Force: true})
+			if !source.Transient(err) || !strings.Contains(err.Error(), "the server answers with status 429 Too Many Requests, and is asked again after ") {
+				t.Fatalf("%v; want that it is asked again later", err)
+			}
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("it was asked %d times, want once", n)
+		}
+		if _, err := fetcher.Resolve(t.Context(), source.Repository{URL: server.Repository("other").URL()}, "main", source.ResolveOptions{}); err != nil {
+			t.Errorf("another repository of the server: %v", err)
+		}
+		if after != "1" {
+			continue
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			got, err := fetcher.Resolve(t.Context(), repo, "main", source.ResolveOptions{})
+			if err == nil && got == sha {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("it is not asked again: %v", err)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+}
+
+// TestDiskFull runs in a process of its own, which may write little.
+func TestDiskFull(t *testing.T) {
+	const asked = "TIPHYS_TEST_DISK_FULL"
+	if os.Getenv(asked) != "" {
+		fillDisk(t)
+		return
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDiskFull$")
+	child.Env = append(os.Environ(), asked+"=1")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// fillDisk fetches more than may be written. What was begun is not left behind, and when there is space again it goes on.
+func fillDisk(t *testing.T) {
+	t.Helper()
+	repository := newServer(t).Repository("app")
+	random := make([]byte, 300<<10)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(random) // it never fails
+	small := commit(t, repository, map[string]string{"a.txt": "one"})
+	large := commit(t, repository, map[string]string{"a.txt": string(random)})
+	repo := source.Repository{URL: repository.URL()}
+	fetcher, fresh := newFetcher(t, Options{}), newFetcher(t, Options{})
+	_, err := fetcher.Fetch(t.Context(), repo, small)
+	must(t, err)
+
+	// A limit on the size of files is what a test can set; the file system gives another number for the same.
+	var before syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	limit := func(r syscall.Rlimit) { must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &r)) }
+	limit(syscall.Rlimit{Cur: 64 << 10, Max: before.Max})
+	defer limit(before)
+	for why, f := range map[string]*Fetcher{"into a store that is there": fetcher, "into a new one": fresh} {
+		_, err := f.Fetch(t.Context(), repo, large)
+		failed, ok := errors.AsType[*source.Error](err)
+		if !ok || failed.Reason != source.Unavailable || !strings.Contains(err.Error(), "no space is left for the local copy of it: give the volume of --cache-dir more") {
+			t.Errorf("%s: %v", why, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(f.options.Dir, "*", "*", "objects", "pack", "incoming-*")); len(left) > 0 || err != nil {
+			t.Errorf("%s: left behind: %v, %v", why, left, err)
+		}
+	}
+	if tree, err := fetcher.Fetch(t.Context(), repo, small); err != nil || read(t, tree, "a.txt") != "one" {
+		t.Errorf("what is there is not read any more: %v", err)
+	}
+	limit(before)
+	for why, f := range map[string]*Fetcher{"into a store that is there": fetcher, "into a new one": fresh} {
+		if tree, err := f.Fetch(t.Context(), repo, large); err != nil || read(t, tree, "a.txt") != string(random) {
+			t.Errorf("%s, with space again: %v", why, err)
 		}
 	}
 }

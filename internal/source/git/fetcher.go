@@ -36,6 +36,9 @@ type Options struct {
 	CacheBytes int64
 	// Access finds the credentials for a URL in a project; nil for none but those in the URL.
 	Access func(ctx context.Context, repoURL, project string) (credentials.Access, error)
+	// Guard refuses addresses that a repository may not name, as for a submodule; nil refuses none. A repository may name
+	// others of its own server, wherever that is.
+	Guard *connection.Guard
 }
 
 func (o Options) withDefaults() Options {
@@ -58,6 +61,7 @@ func (o Options) withDefaults() Options {
 type Fetcher struct {
 	options Options
 	shared  http.RoundTripper // for repositories that ask for nothing special
+	guarded http.RoundTripper // the same, for those that a repository names
 	tokens  connection.Tokens
 	cache   cache.Object
 
@@ -73,8 +77,10 @@ func New(options Options) (*Fetcher, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder for Git repositories: %w", err)
 	}
+	guarded := connection.Default(options.Timeout)
+	options.Guard.Apply(guarded)
 	return &Fetcher{
-		options: options, shared: connection.Default(options.Timeout), cache: cache.NewObjectLRU(cache.FileSize(options.CacheBytes)),
+		options: options, shared: connection.Default(options.Timeout), guarded: guarded, cache: cache.NewObjectLRU(cache.FileSize(options.CacheBytes)),
 		repositories: map[repositoryKey]*repository{},
 	}, nil
 }
@@ -140,8 +146,11 @@ func (f *Fetcher) fetchTree(ctx context.Context, repo source.Repository, sha str
 	}
 	t := &tree{
 		// Reading has no context of its own, and a tree outlives the call that made it; time-outs hold all the same.
-		ctx: context.WithoutCancel(ctx), repository: r, project: repo.Project, commit: hash, depth: depth, store: s,
+		ctx: context.WithoutCancel(ctx), repository: r, project: repo.Project, names: repo.URL, commit: hash, depth: depth, store: s,
 		dirs: map[plumbing.Hash]dir{}, submodules: map[string]*tree{},
+	}
+	if r.guard != nil { // what is refused here is refused to its submodules, too
+		t.names = repo.NamedBy
 	}
 	if t.root, err = t.rootHash(); err != nil {
 		return nil, r.failure(err)
@@ -163,7 +172,10 @@ func (f *Fetcher) repository(ctx context.Context, repo source.Repository) (*repo
 			return nil, &source.Error{URL: source.Sanitize(repo.URL), Reason: reason, Err: err}
 		}
 	}
-	key := repositoryKey{url: source.Normalize(repo.URL), identity: access.Identity}
+	key := repositoryKey{
+		url: source.Normalize(repo.URL), identity: access.Identity,
+		guarded: f.options.Guard != nil && repo.NamedBy != "" && !source.SameServer(repo.URL, repo.NamedBy),
+	}
 	f.mu.Lock()
 	r := f.repositories[key]
 	var superseded *repository
@@ -181,12 +193,15 @@ func (f *Fetcher) repository(ctx context.Context, repo source.Repository) (*repo
 }
 
 // repositoryKey tells repositories apart.
-type repositoryKey struct{ url, identity string }
+type repositoryKey struct {
+	url, identity string
+	guarded       bool // whether it is refused where a repository may not send us
+}
 
 // supersede takes out the repository that was read with an earlier version of the same Secrets.
 func (f *Fetcher) supersede(key repositoryKey) *repository {
 	for other, r := range f.repositories {
-		if other.url == key.url && key.identity != "" && sameSecrets(other.identity, key.identity) {
+		if other.url == key.url && other.guarded == key.guarded && key.identity != "" && sameSecrets(other.identity, key.identity) {
 			delete(f.repositories, other)
 			return r
 		}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tiphys-io/tiphys/internal/source"
 )
@@ -22,6 +24,9 @@ type node struct {
 
 // lookup finds what a name stands for. The last part may be a link that is itself asked for.
 func (t *tree) lookup(op, name string, follow bool) (*node, error) {
+	if !utf8.ValidString(name) {
+		return nil, inPath(op, strconv.Quote(name), source.ErrName)
+	}
 	if !fs.ValidPath(name) {
 		return nil, inPath(op, name, fs.ErrInvalid)
 	}

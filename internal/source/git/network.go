@@ -64,10 +64,16 @@ type network struct {
 }
 
 // cappedTransport bounds all answers but packs, which are bounded as they are written.
-type cappedTransport struct{ next http.RoundTripper }
+type cappedTransport struct {
+	next  http.RoundTripper
+	guard *connection.Guard // a proxy would look up what the URL says
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t *cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.guard.CheckURL(r.URL); err != nil {
+		return nil, err
+	}
 	response, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -119,8 +125,11 @@ func (r *repository) newNetwork(ctx context.Context) (*network, error) {
 	case "http", "https":
 		n.client, n.auth, err = r.connectHTTP(ctx, access, endpoint)
 	case "ssh":
-		n.client, n.auth, err = connectSSH(access, endpoint, o)
+		n.client, n.auth, err = connectSSH(access, endpoint, o, r.guard)
 	case "git":
+		if r.guard != nil { // the library connects by itself, and nobody could check where
+			err = &invalidError{"a repository may name another one by https, http or ssh, and not by git://"}
+		}
 		n.client = gitgit.DefaultClient
 		endpoint.Port = cmp.Or(endpoint.Port, gitPort)
 	default:
@@ -196,14 +205,18 @@ func (r *repository) httpClient(access credentials.Access) (client, error) {
 		return r.client, nil
 	}
 	made := client{access: access, http: r.fetcher.shared, release: func() {}}
+	if r.guard != nil {
+		made.http = r.fetcher.guarded
+	}
 	if connection.IsSpecial(access) {
 		special, err := connection.Transport(access, r.fetcher.options.Timeout)
 		if err != nil {
 			return client{}, err
 		}
+		r.guard.Apply(special)
 		made.http, made.release = special, special.CloseIdleConnections
 	}
-	made.git = newHTTPClient(made.http)
+	made.git = newHTTPClient(made.http, r.guard)
 	if r.client.release != nil {
 		r.client.release()
 	}
@@ -213,9 +226,9 @@ func (r *repository) httpClient(access credentials.Access) (client, error) {
 
 // newHTTPClient speaks Git over HTTP. It follows few redirects and reads no more of a list or an error page than is sensible;
 // deadlines come with the context of each request. The library takes a login off when a redirect leaves the host.
-func newHTTPClient(next http.RoundTripper) transport.Transport {
+func newHTTPClient(next http.RoundTripper, guard *connection.Guard) transport.Transport {
 	return githttp.NewClient(&http.Client{
-		Transport: &cappedTransport{next: next},
+		Transport: &cappedTransport{next: connection.Courteous{Next: next}, guard: guard},
 		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
 				return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}

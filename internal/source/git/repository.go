@@ -18,6 +18,7 @@ import (
 
 	"github.com/tiphys-io/tiphys/internal/credentials"
 	"github.com/tiphys-io/tiphys/internal/source"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
 )
 
 // repository is what is known of one remote repository. Its two gates are channels and not mutexes, so that waiting for one
@@ -26,7 +27,10 @@ type repository struct {
 	fetcher *Fetcher
 	url     string
 	access  atomic.Pointer[credentials.Access] // the latest; its login is always that of the identity
+	guard   *connection.Guard                  // nil refuses nothing
 	dir     string                             // holds one numbered folder for each store; the highest number is in use
+
+	rest connection.Rest
 
 	connecting sync.Mutex // guards client
 	client     client
@@ -68,9 +72,14 @@ func newRepository(f *Fetcher, repoURL string, key repositoryKey) *repository {
 	if key.identity != "" {
 		name += "\n" + key.identity
 	}
+	var guard *connection.Guard
+	if key.guarded {
+		guard = f.options.Guard
+		name += "\nguarded"
+	}
 	sum := sha256.Sum256([]byte(name))
 	return &repository{
-		fetcher: f, url: repoURL, dir: filepath.Join(f.options.Dir, hex.EncodeToString(sum[:16])),
+		fetcher: f, guard: guard, url: repoURL, dir: filepath.Join(f.options.Dir, hex.EncodeToString(sum[:16])),
 		listing: make(chan struct{}, 1), fetching: make(chan struct{}, 1), expanded: map[string]expansion{},
 	}
 }
@@ -89,6 +98,9 @@ func leave(gate chan struct{}) { <-gate }
 func (r *repository) upstream(ctx context.Context) (upstream, error) {
 	if isLocal(r.url) {
 		return newLocal(r.url, r.fetcher.options)
+	}
+	if err := r.rest.Check(); err != nil {
+		return nil, err
 	}
 	return r.newNetwork(ctx)
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/tiphys-io/tiphys/internal/credentials"
+	"github.com/tiphys-io/tiphys/internal/source/connection"
 )
 
 // limitedScheme is a way to connect under which the library finds ours: one whose connections end by themselves. It would
@@ -27,7 +28,11 @@ func init() {
 	gitssh.DefaultSSHConfig = nil // What the user of this machine has configured has no say.
 	proxy.RegisterDialerType(limitedScheme, func(u *url.URL, _ proxy.Dialer) (proxy.Dialer, error) {
 		lifetime, err := time.ParseDuration(u.Query().Get("lifetime"))
-		return &limitedDialer{lifetime: lifetime, socks: u.Query().Get("socks")}, err
+		dialer := &limitedDialer{lifetime: lifetime, socks: u.Query().Get("socks")}
+		if refused, isGuarded := u.Query()["refused"]; isGuarded {
+			dialer.guard = &connection.Guard{Hosts: refused}
+		}
+		return dialer, err
 	})
 }
 
@@ -35,6 +40,7 @@ func init() {
 type limitedDialer struct {
 	lifetime time.Duration
 	socks    string // URL of a proxy; empty for none
+	guard    *connection.Guard
 }
 
 // Dial implements proxy.Dialer, which the registry wants. The library calls DialContext.
@@ -44,7 +50,14 @@ func (*limitedDialer) Dial(string, string) (net.Conn, error) {
 
 // DialContext implements proxy.ContextDialer.
 func (d *limitedDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialer proxy.ContextDialer = &net.Dialer{}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.guard.Check(host); err != nil {
+		return nil, err
+	}
+	var dialer proxy.ContextDialer = d.guard.Dialer()
 	if d.socks != "" {
 		u, err := url.Parse(d.socks)
 		if err != nil || u.Host == "" {
@@ -69,7 +82,7 @@ func (d *limitedDialer) DialContext(ctx context.Context, network, address string
 }
 
 // connectSSH gives the connection and the login of a repository behind SSH.
-func connectSSH(access credentials.Access, endpoint *transport.Endpoint, o Options) (transport.Transport, transport.AuthMethod, error) {
+func connectSSH(access credentials.Access, endpoint *transport.Endpoint, o Options, guard *connection.Guard) (transport.Transport, transport.AuthMethod, error) {
 	if access.SSHPrivateKey == "" {
 		return nil, nil, &unauthorizedError{"no SSH key is known for it: add a Secret with the label " + credentials.SecretTypeLabel + "=" +
 			credentials.RepositorySecret + ", its url, and the key as sshPrivateKey"}
@@ -92,6 +105,9 @@ func connectSSH(access credentials.Access, endpoint *transport.Endpoint, o Optio
 		}
 	}
 	query := url.Values{"lifetime": {(totalPatience * o.Timeout).String()}, "socks": {access.Proxy}}
+	if guard != nil {
+		query["refused"] = append([]string{""}, guard.Hosts...) // also one that refuses no more than it always does
+	}
 	endpoint.Proxy = transport.ProxyOptions{URL: limitedScheme + "://direct/?" + query.Encode()}
 	return gitssh.DefaultClient, login, nil
 }

@@ -58,7 +58,7 @@ func (t *tree) fetchSubmodule(at *node) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.repository.fetcher.fetchTree(t.ctx, source.Repository{URL: repoURL, Project: t.project}, at.hash.String(), t.depth+1)
+	return t.repository.fetcher.fetchTree(t.ctx, source.Repository{URL: repoURL, Project: t.project, NamedBy: t.names}, at.hash.String(), t.depth+1)
 }
 
 // moduleURLs reads .gitmodules once.

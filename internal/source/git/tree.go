@@ -29,6 +29,7 @@ type tree struct {
 	ctx        context.Context
 	repository *repository
 	project    string // whose application reads it
+	names      string // URL of the repository that counts as the one which names its submodules
 	commit     plumbing.Hash
 	root       plumbing.Hash
 	depth      int // how many repositories this one is a submodule of

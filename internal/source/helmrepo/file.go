@@ -23,6 +23,7 @@ func (f *Fetcher) File(ctx context.Context, fileURL string) ([]byte, error) {
 	}
 	answer, err := r.get(ctx, getRequest{url: at.String(), limit: f.options.MaxFileBytes, anonymous: true})
 	if err != nil {
+		r.rest.Note(err)
 		reason, cause := classify(err)
 		return nil, &source.Error{URL: shown.String(), Reason: reason, Err: cause}
 	}

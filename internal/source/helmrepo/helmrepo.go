@@ -241,7 +241,7 @@ func (f *Fetcher) client(access credentials.Access, guarded, pass bool) (*http.C
 		}
 		f.transports[key] = transport
 	}
-	return &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	return &http.Client{Transport: connection.Courteous{Next: transport}, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects {
 			return &invalidError{fmt.Sprintf("more than %d redirects, probably a loop", maxRedirects)}
 		}

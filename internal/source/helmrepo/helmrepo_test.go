@@ -249,9 +249,54 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%d: %v, want %s", code, err, want)
 		}
 	}
+	// A server that comes back is asked again, and nothing of the fault is remembered.
+	recovering := helmrepo.New(helmrepo.Options{Timeout: 300 * time.Millisecond, ResolveTTL: time.Hour})
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if code := int(answer.Load()); code != 200 {
+			w.WriteHeader(code)
+			return
+		}
+		_, _ = w.Write([]byte("entries: {app: [{version: 1.0.0, urls: [app-1.0.0.tgz]}]}"))
+	}))
+	t.Cleanup(down.Close)
+	chart := helmrepo.Chart{Repository: source.Repository{URL: down.URL}, Name: "app"}
+	for _, code := range []int32{401, 404, 429, 503, 200} {
+		answer.Store(code)
+		version, err := recovering.Resolve(t.Context(), chart, "*", false)
+		if (err == nil) != (code == 200) || (err == nil && version != "1.0.0") {
+			t.Errorf("%d: %s, %v", code, version, err)
+		}
+	}
 	for _, o := range []helmrepo.Options{{MaxIndexBytes: 10}, {MaxArchiveBytes: 10}} {
 		if _, err := helmrepo.New(o).Fetch(t.Context(), r.chart(), "1.0.0"); reasonOf(t, err) != source.TooLarge {
 			t.Errorf("limits of %d and %d bytes: %v", o.MaxIndexBytes, o.MaxArchiveBytes, err)
+		}
+	}
+}
+
+// TestRetryAfter leaves a server alone that asks for it: one with an index, and a registry.
+func TestRetryAfter(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(server.Close)
+	access := func(context.Context, string, string) (credentials.Access, error) {
+		return credentials.Access{PlainHTTP: true, EnableOCI: true}, nil
+	}
+	for _, url := range []string{server.URL, strings.Replace(server.URL, "http://", "oci://", 1)} {
+		asked.Store(0)
+		fetcher := helmrepo.New(helmrepo.Options{Access: access})
+		for range 3 {
+			_, err := fetcher.Resolve(t.Context(), helmrepo.Chart{Repository: source.Repository{URL: url}, Name: "app"}, "*", true)
+			if reasonOf(t, err) != source.Unavailable || !strings.Contains(err.Error(), "status 429 Too Many Requests, and is asked again after ") {
+				t.Errorf("%s: %v", url, err)
+			}
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("%s: asked %d times, want once", url, n)
 		}
 	}
 }

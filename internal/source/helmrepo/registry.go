@@ -32,6 +32,9 @@ var layerTypes = []string{
 
 // remote connects to a chart in a registry, or to an artifact.
 func (r *repository) remote(c Chart) (*remote.Repository, error) {
+	if err := r.rest.Check(); err != nil {
+		return nil, err
+	}
 	access := *r.access.Load()
 	name := r.key.url
 	if _, rest, hasScheme := strings.Cut(name, "://"); hasScheme {

@@ -27,6 +27,7 @@ type repository struct {
 	fetcher *Fetcher
 	key     repositoryKey
 	access  atomic.Pointer[credentials.Access]
+	rest    connection.Rest
 
 	forgotten atomic.Pointer[time.Time] // an answer that was asked for before this no longer counts
 
@@ -200,6 +201,9 @@ type answer struct {
 
 // get downloads something, with the credentials of the repository if it is there.
 func (r *repository) get(ctx context.Context, g getRequest) (answer, error) {
+	if err := r.rest.Check(); err != nil {
+		return answer{}, err
+	}
 	access := *r.access.Load()
 	if g.anonymous {
 		access.Login = credentials.Login{}
@@ -298,6 +302,7 @@ func (r *repository) failure(err error) error {
 	if _, ok := errors.AsType[*source.RevisionError](err); ok {
 		return err
 	}
+	r.rest.Note(err)
 	access := r.access.Load()
 	reason, cause := classify(err)
 	if reason == source.Unauthorized && errors.Is(cause, errCredentials) && access.Origin != "" {
@@ -333,7 +338,7 @@ func classify(err error) (source.Reason, error) {
 	switch {
 	case isA[*tooLargeError](err):
 		return source.TooLarge, err
-	case isA[net.Error](err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case isA[net.Error](err), isA[*connection.BusyError](err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return source.Unavailable, err
 	}
 	return source.Invalid, err

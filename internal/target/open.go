@@ -1,0 +1,74 @@
+package target
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/render"
+	"github.com/tiphys-io/tiphys/internal/render/directory"
+	"github.com/tiphys-io/tiphys/internal/render/helm"
+	"github.com/tiphys-io/tiphys/internal/render/jsonnet"
+	"github.com/tiphys-io/tiphys/internal/render/kustomize"
+	"github.com/tiphys-io/tiphys/internal/render/worker"
+	"github.com/tiphys-io/tiphys/internal/source/git"
+	"github.com/tiphys-io/tiphys/internal/source/helmrepo"
+)
+
+// Options are those of everything that reads and renders sources.
+type Options struct {
+	Git    git.Options
+	Charts helmrepo.Options
+	Worker worker.Options
+	// MaxManifestBytes is the largest sum of a directory's manifests; 0 means ten million (contract 1.2).
+	MaxManifestBytes int64
+}
+
+// Open makes what reads and renders all kinds of sources. The operator and the command line have it from here, so that both
+// render the same. The process that calls it starts itself again to render charts and Jsonnet, see [Work].
+func Open(options Options) (*Repositories, error) {
+	fetcher, err := git.New(options.Git)
+	if err != nil {
+		return nil, fmt.Errorf("opening the repository cache: %w", err)
+	}
+	pool, err := worker.New(options.Worker)
+	if err != nil {
+		return nil, err
+	}
+	charts := helmrepo.New(options.Charts)
+	return &Repositories{
+		Fetcher: fetcher, Charts: charts, pool: pool, forget: []func(string){fetcher.Forget, charts.Forget},
+		Renderer: render.Dispatcher{
+			argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: cmp.Or(options.MaxManifestBytes, 10_000_000), Jsonnet: pool}),
+			argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
+			argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
+		},
+	}, nil
+}
+
+// Forget drops what is remembered of the revisions of a repository, as after a push.
+func (r *Repositories) Forget(repoURL string) {
+	for _, forget := range r.forget {
+		forget(repoURL)
+	}
+}
+
+// Close ends the processes that render; nothing is rendered afterwards.
+func (r *Repositories) Close() {
+	if r.pool != nil {
+		r.pool.Close()
+	}
+}
+
+// Work renders for the process that started this one, if the arguments of the process ask for it; it then returns when that
+// one ends. A program that calls [Open] calls it first.
+func Work(ctx context.Context, arguments []string) (asked bool, err error) {
+	if len(arguments) != 3 || arguments[1] != worker.CommandName {
+		return false, nil
+	}
+	return true, worker.Main(ctx, worker.Renderers{
+		Sources: render.Dispatcher{argov1.SourceTypeHelm: helm.New(helm.Options{})},
+		Files:   jsonnet.New(jsonnet.Options{}),
+	}, arguments[2])
+}
