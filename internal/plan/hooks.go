@@ -44,6 +44,7 @@ func hookTask(options Options, object Object, hookType argov1.HookType, phase ar
 	}
 	task := targetTask(options, target, live[resource.KeyOf(target)])
 	task.Phase, task.HookType, task.Modified, task.Rejected, task.Invalid = phase, hookType, true, object.Rejected, object.Invalid
+	task.Propagation = propagation(options)
 	return task
 }
 

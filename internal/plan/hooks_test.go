@@ -224,6 +224,22 @@ func TestDeletionHooks(t *testing.T) {
 	})
 }
 
+// What a sync deletes goes as PrunePropagationPolicy says, hooks too (contract 2.6).
+func TestHooksGoAsWhatIsPruned(t *testing.T) {
+	for option, want := range map[string]string{"": "foreground", "PrunePropagationPolicy=background": "background", "PrunePropagationPolicy=orphan": "orphan"} {
+		options := Options{SyncOptions: argov1.SyncOptions{option}}
+		tasks := append(hookTasks(options, Object{Target: hook("ConfigMap", "h", "0", "PreSync")}, nil), pruneTask(options, Object{Live: object("ConfigMap", "old", "0")}))
+		if len(tasks) != 2 {
+			t.Fatalf("%q: %d tasks, want 2", option, len(tasks))
+		}
+		for _, task := range tasks {
+			if task.Propagation != want {
+				t.Errorf("%q: %s goes %s, want %s", option, task.Key, task.Propagation, want)
+			}
+		}
+	}
+}
+
 func TestHookIsOneObject(t *testing.T) {
 	w := newWorld(hook("ConfigMap", "twice", "0", "PreSync,PostSync", policies("HookSucceeded")))
 	tasks := Tasks(w.look())

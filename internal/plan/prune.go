@@ -8,17 +8,22 @@ import (
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
-func pruneTask(options Options, object Object) Task {
-	propagation := "foreground"
+// propagation is how what a sync deletes takes others along; hooks that go are deleted as what is pruned (contract 2.6).
+func propagation(options Options) string {
+	policy := "foreground"
 	for _, option := range options.SyncOptions {
-		if policy, ok := strings.CutPrefix(option, "PrunePropagationPolicy="); ok {
-			propagation = policy
+		if value, ok := strings.CutPrefix(option, "PrunePropagationPolicy="); ok {
+			policy = value
 		}
 	}
+	return policy
+}
+
+func pruneTask(options Options, object Object) Task {
 	key := resource.KeyOf(object.Live)
 	return Task{
 		Key: key, Phase: argov1.SyncPhaseSync, Wave: resource.Wave(object.Live), Live: object.Live, Modified: true,
-		RowNamespace: rowNamespace(options, key), Rejected: object.Rejected, Occupants: object.Occupants, Propagation: propagation,
+		RowNamespace: rowNamespace(options, key), Rejected: object.Rejected, Occupants: object.Occupants, Propagation: propagation(options),
 	}
 }
 

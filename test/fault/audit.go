@@ -77,7 +77,7 @@ func (f *fleet) judge() error {
 			wrong = append(wrong, fmt.Sprintf("hook %s was made %d times", name, times))
 		}
 	}
-	if len(hooks) < f.size*(f.round+1) {
+	if len(hooks) < f.size*2 { // a commit may be overtaken by the next, but not all of them
 		wrong = append(wrong, fmt.Sprintf("only %d hooks ran for %d applications in %d rounds", len(hooks), f.size, f.round+1))
 	}
 	f.world.found("judgement of the audit log", fmt.Sprintf("%d wrong of %d creates and %d deletes; %d hooks %s", len(wrong), creates, deletes, len(hooks), strings.Join(wrong[:min(len(wrong), 3)], "; ")),
