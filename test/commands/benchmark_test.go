@@ -34,7 +34,7 @@ func BenchmarkRender(b *testing.B) {
 		{"helm/small", examples, "helm-guestbook", helm.New(helm.Options{}), pool.Renderer(argov1.SourceTypeHelm), []string{helmPath, "template", "release", "."}},
 		{"helm/larger", "testdata", "charts/web", helm.New(helm.Options{}), pool.Renderer(argov1.SourceTypeHelm), []string{helmPath, "template", "release", ".", "--kube-version", "1.33.4"}},
 		{"kustomize/small", examples, "guestbook", kustomize.New(kustomize.Options{}), nil, []string{kustomizePath, "build", "."}},
-		{"kustomize/larger", "testdata", "overlays/prod", kustomize.New(kustomize.Options{}), nil, []string{kustomizePath, "build", "."}},
+		{"kustomize/larger", "testdata", "overlays/base", kustomize.New(kustomize.Options{}), nil, []string{kustomizePath, "build", "."}},
 		{
 			"jsonnet", examples, "jsonnet-tla", directory.New(directory.Options{Jsonnet: jsonnet.New(jsonnet.Options{})}),
 			directory.New(directory.Options{Jsonnet: pool}), nil,
