@@ -95,11 +95,10 @@ func (a *repositoryAccess) follow(ctx context.Context, tell func(ctx context.Con
 		case <-a.news:
 		}
 		now, err := a.current(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			ctrl.LoggerFrom(ctx).Error(err, "a change of credentials counts from the next poll on")
+		if err != nil {
+			if ctx.Err() == nil {
+				ctrl.LoggerFrom(ctx).Error(err, "a change of credentials counts from the next poll on")
+			}
 			continue
 		}
 		if known := before; known != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,9 +45,7 @@ const (
 func confinedCases() []confinedCase {
 	chart := func(template string, more map[string]string) map[string]string {
 		files := map[string]string{"app/Chart.yaml": plainMeta, "app/templates/a.yaml": plainCM + "data:\n  v: " + template + "\n"}
-		for name, content := range more {
-			files[name] = content
-		}
+		maps.Copy(files, more)
 		return files
 	}
 	values := func(names ...string) argov1.ApplicationSource {
@@ -57,16 +56,12 @@ func confinedCases() []confinedCase {
 	}
 	jsonnet := func(text string, more map[string]string) map[string]string {
 		files := map[string]string{"app/a.jsonnet": "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {v: " + text + "}}"}
-		for name, content := range more {
-			files[name] = content
-		}
+		maps.Copy(files, more)
 		return files
 	}
 	kustomization := func(text string, more map[string]string) map[string]string {
 		files := map[string]string{"app/kustomization.yaml": text, "app/a.yaml": plainCM}
-		for name, content := range more {
-			files[name] = content
-		}
+		maps.Copy(files, more)
 		return files
 	}
 	app := argov1.ApplicationSource{Path: "app"}
@@ -112,7 +107,8 @@ func confinedCases() []confinedCase {
 		{"an import that is a link", jsonnet("importstr 'l'", map[string]string{"app/l": "-> ../../outside/a.yaml"}), app, escapes},
 		{
 			"a library above the repository", jsonnet("importstr 'a.yaml'", nil),
-			argov1.ApplicationSource{Path: "app", Directory: &argov1.ApplicationSourceDirectory{Jsonnet: argov1.ApplicationSourceJsonnet{Libs: []string{"../outside"}}}}, "outside",
+			argov1.ApplicationSource{Path: "app", Directory: &argov1.ApplicationSourceDirectory{Jsonnet: argov1.ApplicationSourceJsonnet{Libs: []string{"../outside"}}}},
+			"outside",
 		},
 		{"the environment for Jsonnet", jsonnet("std.extVar('CANARY')", nil), app, "CANARY"},
 

@@ -22,6 +22,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/render/helm"
 	"github.com/tiphys-io/tiphys/internal/render/kustomize"
 	"github.com/tiphys-io/tiphys/internal/render/manifest"
+	"github.com/tiphys-io/tiphys/internal/target"
 	"github.com/tiphys-io/tiphys/test/conformance"
 )
 
@@ -30,6 +31,13 @@ const root = "../.."
 var helmPath, kustomizePath string
 
 func TestMain(m *testing.M) {
+	if asked, err := target.Work(context.Background(), os.Args); asked { // a worker process of BenchmarkRender
+		if err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	for name, found := range map[string]*string{"helm": &helmPath, "kustomize": &kustomizePath} {
@@ -176,43 +184,4 @@ func TestVersion(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(printed)) != kustomize.Version {
 		t.Errorf("the command is %q, %v; the library says %s", printed, err, kustomize.Version)
 	}
-}
-
-// BenchmarkHelm and BenchmarkKustomize put a figure beside the commands, which run as processes on the same input.
-func BenchmarkHelm(b *testing.B) {
-	dir := conformance.Path(b, "applications", "sources", "e2e")
-	b.Run("command", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := run(b, filepath.Join(dir, "helm-guestbook"), helmPath, "template", "release", "."); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("library", func(b *testing.B) {
-		req := render.Request{Source: argov1.ApplicationSource{Path: "helm-guestbook"}, Tree: os.DirFS(dir), Instance: render.Instance{Name: "release", Namespace: "ns"}}
-		for b.Loop() {
-			if _, err := helm.New(helm.Options{}).Render(b.Context(), req); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func BenchmarkKustomize(b *testing.B) {
-	dir := conformance.Path(b, "applications", "sources", "e2e")
-	b.Run("command", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := run(b, filepath.Join(dir, "guestbook"), kustomizePath, "build", "."); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("library", func(b *testing.B) {
-		req := render.Request{Source: argov1.ApplicationSource{Path: "guestbook"}, Tree: os.DirFS(dir)}
-		for b.Loop() {
-			if _, err := kustomize.New(kustomize.Options{}).Render(b.Context(), req); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }

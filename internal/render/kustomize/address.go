@@ -55,25 +55,15 @@ var userPart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]*@`)
 
 // cutHost splits an entry behind the host, whose separator stays with it.
 func cutHost(entry string) (host, rest string, err error) {
-	rest = entry
-	if len(rest) >= len("git::") && strings.EqualFold(rest[:len("git::")], "git::") {
-		rest = rest[len("git::"):]
-	}
-	scheme := ""
-	for _, s := range []string{"ssh://", "https://", "http://", "file://"} {
-		if len(rest) >= len(s) && strings.EqualFold(rest[:len(s)], s) {
-			scheme, rest = s, rest[len(s):]
-			break
-		}
-	}
+	_, rest = cutPrefix(entry, "git::")
+	scheme, rest := cutPrefix(rest, "ssh://", "https://", "http://", "file://")
 	if scheme == "file://" {
 		return "", "", errLocal
 	}
 	user := userPart.FindString(rest)
 	rest = rest[len(user):]
-	lower := strings.ToLower(rest)
-	onGitHub := strings.HasPrefix(lower, "github.com/") || strings.HasPrefix(lower, "github.com:")
-	if scheme == "" && user == "" && !onGitHub {
+	gitHub, _ := cutPrefix(rest, "github.com/", "github.com:")
+	if scheme == "" && user == "" && gitHub == "" {
 		return "", "", errAddress
 	}
 	end := strings.Index(rest, "/")
@@ -85,12 +75,22 @@ func cutHost(entry string) (host, rest string, err error) {
 	}
 	name, rest := rest[:end+1], rest[end+1:]
 	switch {
-	case onGitHub && (scheme == "ssh://" || user != ""):
+	case gitHub != "" && (scheme == "ssh://" || user != ""):
 		return user + "github.com:", rest, nil
-	case onGitHub:
+	case gitHub != "":
 		return "https://github.com/", rest, nil
 	}
 	return scheme + user + name, rest, nil
+}
+
+// cutPrefix takes one of several prefixes off a text, in any case.
+func cutPrefix(text string, prefixes ...string) (found, rest string) {
+	for _, prefix := range prefixes {
+		if len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
+			return prefix, text[len(prefix):]
+		}
+	}
+	return "", text
 }
 
 // defaultSegments is how many parts of a path name a repository where nothing says where it ends, as on GitHub.

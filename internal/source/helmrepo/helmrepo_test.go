@@ -251,7 +251,7 @@ func TestFaults(t *testing.T) {
 	}
 	// A server that comes back is asked again, and nothing of the fault is remembered.
 	recovering := helmrepo.New(helmrepo.Options{Timeout: 300 * time.Millisecond, ResolveTTL: time.Hour})
-	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if code := int(answer.Load()); code != 200 {
 			w.WriteHeader(code)
 			return
