@@ -171,7 +171,7 @@ func (r *Reconciler) RepositoriesChanged(ctx context.Context, concerned func(rep
 		fails := slices.ContainsFunc(app.Status.Conditions, func(condition argov1.ApplicationCondition) bool {
 			return condition.Type == argov1.ConditionComparisonError
 		})
-		if !uses && !fails {
+		if (!uses && !fails) || !r.queue.serves(app.Namespace) {
 			continue
 		}
 		r.Refresh(requestFor(app).NamespacedName, 0, true)
