@@ -19,19 +19,23 @@ func Changed(live, predicted *unstructured.Unstructured) bool {
 	if reflect.DeepEqual(content(live), content(predicted)) {
 		return false
 	}
+	sets, known := compared(live, predicted)
+	return !known || slices.ContainsFunc(sets, func(set *fieldpath.Set) bool { return differs(set, live.Object, predicted.Object) })
+}
+
+// compared are the fields in which a difference counts; known is false when they cannot be told, or all count.
+func compared(live, predicted *unstructured.Unstructured) (sets []*fieldpath.Set, known bool) {
 	before, after := ownedByUs(live), ownedByUs(predicted)
 	if len(after) == 0 || slices.Contains(resource.Values(predicted, argov1.AnnotationCompareOptions), "IncludeMutationWebhook=true") {
-		return true
+		return nil, false
 	}
 	for _, own := range append(before, after...) {
 		if own.set == nil || own.version != live.GetAPIVersion() || own.version != predicted.GetAPIVersion() {
-			return true // recorded in another version: the fields cannot be looked up
+			return nil, false // recorded in another version: the fields cannot be looked up
 		}
-		if differs(own.set, live.Object, predicted.Object) {
-			return true
-		}
+		sets = append(sets, own.set)
 	}
-	return false
+	return sets, true
 }
 
 // differs compares two values in the fields of a set: whether they are there, what they hold, and in which order the items of

@@ -16,10 +16,16 @@ const clientSideManager = "kubectl-client-side-apply"
 // lastApplied holds what the last client-side apply set, as JSON: written by kubectl apply and by Argo CD's own sync.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// Abandoned tells whether a client-side apply set a live field that the target does not have: the three-way comparison of
-// contract 3.2. A dry run does not show it as long as the fields of that apply are not ours. A sync takes them over, and then
-// what is left of the annotation says nothing any more.
+// Abandoned tells whether the target has dropped a live field that a sync removes though an apply alone would leave it, so that
+// a dry run does not show it: it was set by a client-side apply, whose fields a sync takes over first, or a person's tool holds
+// it too (see [Reclaim]). It is the three-way comparison of contract 3.2.
 func Abandoned(target, live *unstructured.Unstructured) bool {
+	return held(target, live) || leftFromClient(target, live)
+}
+
+// leftFromClient tells whether a client-side apply set a field that the target does not have. Once its fields are ours, what is
+// left of the annotation says nothing any more.
+func leftFromClient(target, live *unstructured.Unstructured) bool {
 	text := live.GetAnnotations()[lastApplied]
 	if text == "" || !appliedFromClient(live.GetManagedFields()) {
 		return false

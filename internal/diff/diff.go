@@ -174,14 +174,8 @@ func ownedByUs(obj *unstructured.Unstructured) []owned {
 
 // has tells whether the value has something at the path.
 func has(value any, path fieldpath.Path) bool {
-	for _, element := range path {
-		next, _, ok := step(value, element)
-		if !ok {
-			return false
-		}
-		value = next
-	}
-	return true
+	_, ok := valueAt(value, path)
+	return ok
 }
 
 // step goes to the field that an element of a managed path names, and tells its key or index.

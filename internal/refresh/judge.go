@@ -39,13 +39,15 @@ func (m *Memory) judge(ctx context.Context, req Request, row *Row) (known bool, 
 	default:
 		return false, err
 	}
-	differs := row.Modified
-	if differs {
-		if differs, err = counts(req, m.rules.For(row.Key), row.Target, found, predicted); err != nil {
-			return true, err
-		}
+	if !row.Modified {
+		row.Status = argov1.SyncStatusSynced
+		return true, nil
 	}
-	if !differs {
+	sides, err := sidesOf(req, m.rules.For(row.Key), row.Target, found, predicted)
+	if err != nil {
+		return true, err
+	}
+	if !sides.Differ() {
 		row.Status = argov1.SyncStatusSynced
 	}
 	return true, nil
@@ -54,7 +56,7 @@ func (m *Memory) judge(ctx context.Context, req Request, row *Row) (known bool, 
 // liveAs is the live object in the version of the target; nil when there is none. A watch serves one version of a kind, and
 // objects in different versions cannot be compared.
 func liveAs(ctx context.Context, req Request, row *Row) (*unstructured.Unstructured, error) {
-	if row.Live == nil || row.Live.GetAPIVersion() == row.Target.GetAPIVersion() || req.Read == nil {
+	if row.Live == nil || row.Target == nil || row.Live.GetAPIVersion() == row.Target.GetAPIVersion() || req.Read == nil {
 		return row.Live, nil
 	}
 	found, err := req.Read(ctx, row.Target)
@@ -64,29 +66,23 @@ func liveAs(ctx context.Context, req Request, row *Row) (*unstructured.Unstructu
 	return found, err
 }
 
-// counts tells whether a difference is left when those are taken away that do not count: ignored fields, and a mark that is
-// expected of objects from before the tracking method changed (contract 3.3, B18). Predicted is nil when the server would not
-// say; then it is the local comparison that counts.
-func counts(req Request, view *diff.View, wanted, found, predicted *unstructured.Unstructured) (bool, error) {
-	left, right, err := view.Align(wanted, found)
+// sidesOf takes those differences away that do not count: ignored fields, and a mark that is expected of objects from before
+// the tracking method changed (contract 3.3, B18). Predicted is nil when the server would not say.
+func sidesOf(req Request, view *diff.View, wanted, found, predicted *unstructured.Unstructured) (diff.Sides, error) {
+	target, live, err := view.Align(wanted, found)
 	if err != nil {
-		return false, err
+		return diff.Sides{}, err
 	}
-	req.Tracker.Migrate(right, wanted)
-	switch {
-	case diff.Abandoned(left, right):
-		return true, nil
-	case !diff.Local(left, right):
-		return false, nil
-	case predicted == nil:
-		return true, nil
+	req.Tracker.Migrate(live, wanted)
+	sides := diff.Sides{Target: target, Live: live}
+	if predicted == nil {
+		return sides, nil
 	}
-	if left, right, err = view.Align(predicted, found); err != nil {
-		return false, err
+	if sides.Predicted, _, err = view.Align(predicted, found); err != nil {
+		return diff.Sides{}, err
 	}
-	req.Tracker.Migrate(left, wanted)
-	req.Tracker.Migrate(right, wanted)
-	return diff.Changed(right, left), nil
+	req.Tracker.Migrate(sides.Predicted, wanted)
+	return sides, nil
 }
 
 // refused tells whether the server understood the question and would not apply the object.

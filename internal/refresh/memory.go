@@ -75,13 +75,13 @@ func (m *Memory) compile(req Request) (same bool) {
 		return true
 	}
 	m.ignore = ignore
-	ignore.Limit = limit(req.JQTimeout)
+	ignore.Limit = Limit(req.JQTimeout)
 	m.rules, m.rulesErr = diff.Compile(ignore)
 	return false
 }
 
-// limit starts a timer for each evaluation of a jq expression.
-func limit(timeout time.Duration) diff.Limit {
+// Limit starts a timer for each evaluation of a jq expression; 0 means one second (contract 3.4).
+func Limit(timeout time.Duration) diff.Limit {
 	if timeout <= 0 {
 		timeout = defaultJQTimeout
 	}

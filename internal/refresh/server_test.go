@@ -42,7 +42,9 @@ func TestOnAServer(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
-	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{Progress: GinkgoWriter})
+	plane, err = fixture.StartControlPlane(ctx, fixture.ControlPlaneOptions{
+		CRDs: []string{filepath.Join("..", "..", "config", "crd", "bases")}, Progress: GinkgoWriter,
+	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	conn, err = cluster.Connect(plane.RESTConfig(), "https://kubernetes.default.svc", "in-cluster")
@@ -97,6 +99,10 @@ func put(ctx context.Context, obj *unstructured.Unstructured) {
 	Expect(err).NotTo(HaveOccurred(), "%s %s", obj.GetKind(), obj.GetName())
 }
 
+func predict(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return apply.Predict(ctx, conn, obj)
+}
+
 // comparison compares a state with what the server holds, and counts the dry runs.
 func comparison(ctx context.Context, m *refresh.Memory, state *target.State, change ...func(*refresh.Request)) (*refresh.Comparison, int) {
 	asked := 0
@@ -104,7 +110,7 @@ func comparison(ctx context.Context, m *refresh.Memory, state *target.State, cha
 		State: state, Snapshot: live.Snapshot{}, Instance: application,
 		Predict: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 			asked++
-			return apply.Predict(ctx, conn, obj)
+			return predict(ctx, obj)
 		},
 	}
 	for _, object := range state.Objects {
@@ -193,6 +199,19 @@ spec:
 		replicas, _, err := unstructured.NestedInt64(respected.Object, "spec", "replicas")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(replicas).To(BeEquivalentTo(4))
+	}, NodeTimeout(time.Minute))
+
+	It("sees a field that Git has dropped although a person edited it in passing", func(ctx SpecContext) {
+		obj := manifest("{apiVersion: v1, kind: ConfigMap, metadata: {name: dropped, namespace: default}, data: {a: '1', b: '1'}}")
+		put(ctx, stateOf(obj).Objects[0].Target)
+		for _, patch := range []string{`{"data":{"b":null}}`, `{"data":{"b":"1"}}`} {
+			_, err := plane.Kubectl(ctx, "patch", "configmap", "dropped", "-n", "default", "--type=merge", "-p", patch)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		put(ctx, stateOf(obj).Objects[0].Target)
+		Expect(explain(ctx, obj)).To(BeNil())
+		unstructured.RemoveNestedField(obj.Object, "data", "b")
+		Expect(explain(ctx, obj).Differences).To(ConsistOf(difference("data.b", diff.ClassNotInGit, nil, "1", "kubectl-patch")))
 	}, NodeTimeout(time.Minute))
 
 	It("takes an object that does not fit its schema for one that differs", func(ctx SpecContext) {

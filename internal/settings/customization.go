@@ -23,6 +23,7 @@ type field struct{ name, legacy string }
 // Fields of a customization that are read here.
 var (
 	fieldIgnoreDifferences = field{"ignoreDifferences", "ignoreDifferences"}
+	fieldIgnoreUpdates     = field{"ignoreResourceUpdates", "ignoreResourceUpdates"}
 	fieldKnownTypes        = field{"knownTypeFields", "knownTypeFields"}
 	fieldHealth            = field{"health", "health.lua"}
 	fieldOpenLibs          = field{"useOpenLibs", "health.lua.useOpenLibs"}

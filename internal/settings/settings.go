@@ -6,6 +6,7 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ const (
 	KeyWebhookMaxPayload  = "webhook.maxPayloadSizeMB"
 	KeyWebhookJitter      = "webhook.refresh.jitter"
 	KeyWebhookThreshold   = "webhook.refresh.threshold"
+	KeyMaskAnnotations    = "resource.sensitive.mask.annotations"
+	KeyIgnoreUpdates      = "resource.ignoreResourceUpdatesEnabled"
 )
 
 const (
@@ -85,6 +88,11 @@ type Settings struct {
 	// BrokenIgnoreDifferences says which of them cannot be read; a comparison must then fail rather than find differences
 	// that are meant to stay.
 	BrokenIgnoreDifferences error
+	// IgnoreUpdates are fields whose changes start no comparison. Groups and kinds are globs. An entry that cannot be read is
+	// left out: that costs comparisons and nothing else.
+	IgnoreUpdates argov1.IgnoreDifferences
+	// IgnoreUpdatesEnabled has updates without a change that counts start no comparison; default true.
+	IgnoreUpdatesEnabled bool
 	// KnownTypes are fields of custom resources that hold values of built-in types.
 	KnownTypes []KnownType
 
@@ -107,6 +115,8 @@ type Settings struct {
 
 	// Webhook is about webhooks.
 	Webhook Webhook
+	// MaskAnnotations are annotations of Secrets whose values are not shown; default none.
+	MaskAnnotations []string
 
 	exclusions, inclusions []filter
 	excludedVersion        string
@@ -137,10 +147,14 @@ func Parse(argocdCM map[string]string) (Settings, []error) {
 		ValueFileSchemes: p.schemes(),
 		Webhook:          p.webhook(),
 
+		IgnoreUpdatesEnabled: p.enabled(KeyIgnoreUpdates),
+
+		MaskAnnotations:       listed(p.value(KeyMaskAnnotations)),
 		KustomizeBuildOptions: p.value(KeyKustomizeOptions),
 		KustomizeVersions:     p.kustomizeVersions(),
 	}
 	s.IgnoreDifferences, s.BrokenIgnoreDifferences = p.ignored(fieldIgnoreDifferences)
+	s.IgnoreUpdates, _ = p.ignored(fieldIgnoreUpdates)
 	return s, p.errs
 }
 
@@ -162,7 +176,12 @@ func (p *parser) schemes() []string {
 	if !ok {
 		return []string{"https", "http"}
 	}
-	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+	return append([]string{}, listed(value)...)
+}
+
+// listed are the words of a list that commas separate; nil when there are none.
+func listed(text string) []string {
+	return slices.Collect(strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }))
 }
 
 // kustomizeVersions are the versions with a path to their program, by whichever of the two keys, and their build options. Those

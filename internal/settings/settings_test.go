@@ -20,7 +20,7 @@ func defaults() settings.Settings {
 		TrackingMethod: "annotation", InstanceLabelKey: "app.kubernetes.io/instance",
 		Timeout: 2 * time.Minute, TimeoutJitter: time.Minute,
 		Compare:          settings.CompareOptions{IgnoreStatus: settings.StatusOfAll, IgnoreDifferencesOnUpdates: true},
-		InClusterEnabled: true, KustomizeEnabled: true, HelmEnabled: true, JsonnetEnabled: true,
+		InClusterEnabled: true, IgnoreUpdatesEnabled: true, KustomizeEnabled: true, HelmEnabled: true, JsonnetEnabled: true,
 		ValueFileSchemes: []string{"https", "http"}, Webhook: settings.Webhook{MaxPayloadBytes: 10 << 20, Threshold: 10},
 	}
 }
@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 			"application.resourceTrackingMethod": "annotation+label", "application.instanceLabelKey": "example.com/app", "installationID": "one\n",
 			"timeout.reconciliation": "3m", "timeout.reconciliation.jitter": "0s", "timeout.hard.reconciliation": "1h",
 			"resource.compareoptions":  "ignoreResourceStatusField: crd\nignoreAggregatedRoles: true\nignoreDifferencesOnResourceUpdates: false",
-			"cluster.inClusterEnabled": "false", "kustomize.enable": "false", "helm.enable": "F", "jsonnet.enable": "0",
+			"cluster.inClusterEnabled": "false", "kustomize.enable": "false", "helm.enable": "F", "jsonnet.enable": "0", "resource.ignoreResourceUpdatesEnabled": "false",
 			"kustomize.path.v4.5.7": "/bin/k4", "kustomize.version.v3": "/bin/k3", "kustomize.buildOptions.v4.5.7": "--reorder none ", "kustomize.buildOptions.v2": "--lost",
 			"kustomize.buildOptions": " --enable-helm ", "helm.valuesFileSchemes": "s3, https",
 		}, func(s *settings.Settings) {
@@ -51,6 +51,16 @@ func TestParse(t *testing.T) {
 				Webhook: settings.Webhook{MaxPayloadBytes: 10 << 20, Threshold: 10},
 			}
 		}, nil},
+		{"Updates can all be made to count, and annotations of Secrets be masked.", map[string]string{
+			"resource.ignoreResourceUpdatesEnabled": "false", "resource.sensitive.mask.annotations": "example.com/token, api-key",
+		}, func(s *settings.Settings) {
+			s.IgnoreUpdatesEnabled, s.MaskAnnotations = false, []string{"example.com/token", "api-key"}
+		}, nil},
+		{"An entry of ignoreResourceUpdates that cannot be read is left out.", map[string]string{
+			"resource.customizations.ignoreResourceUpdates.all": "jsonPointers: [/status]", "resource.customizations.ignoreResourceUpdates.apps_Deployment": "nonsense: x",
+		}, func(s *settings.Settings) {
+			s.IgnoreUpdates = argov1.IgnoreDifferences{{Group: "*", Kind: "*", JSONPointers: []string{"/status"}}}
+		}, []string{`argocd-cm: resource.customizations.ignoreResourceUpdates.apps_Deployment is "nonsense: x": error unmarshaling JSON: while decoding JSON: json: unknown field "nonsense"; write a YAML map with lists jsonPointers, jqPathExpressions, managedFieldsManagers`}},
 		{"An empty list of schemes permits none.", map[string]string{"helm.valuesFileSchemes": ""}, func(s *settings.Settings) { s.ValueFileSchemes = []string{} }, nil},
 		{"A number is seconds, and zero turns polling off.", map[string]string{"timeout.reconciliation": "0", "timeout.reconciliation.jitter": "90"}, func(s *settings.Settings) {
 			s.Timeout, s.TimeoutJitter = 0, 90*time.Second
@@ -114,6 +124,18 @@ func TestParseReferenceManifest(t *testing.T) {
 	want.KustomizeBuildOptions, want.ValueFileSchemes = "--load_restrictor none", []string{"http", "https"}
 	want.Webhook.MaxPayloadBytes = 50 << 20
 	want.KustomizeVersions = map[string]string{"v3.5.1": "", "v3.5.4": "", "v3.9.1": "--enable_kyaml true"}
+	want.MaskAnnotations = []string{"openshift.io/token-secret.value", "api-key"}
+	hpa := []string{"behavior", "conditions", "metrics", "current-metrics"}
+	want.IgnoreUpdates = argov1.IgnoreDifferences{
+		{Group: "*", Kind: "*", JSONPointers: []string{"/metadata/resourceVersion"}},
+		{Group: "argoproj.io", Kind: "Application", JSONPointers: []string{"/status"}},
+		{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"},
+	}
+	for _, name := range hpa {
+		last := &want.IgnoreUpdates[2]
+		last.JSONPointers = append(last.JSONPointers, "/metadata/annotations/autoscaling.alpha.kubernetes.io~1"+name)
+		last.JQPathExpressions = append(last.JQPathExpressions, `.metadata.annotations."autoscaling.alpha.kubernetes.io/`+name+`"`)
+	}
 	want.IgnoreDifferences = argov1.IgnoreDifferences{
 		{Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}, ManagedFieldsManagers: []string{"kube-controller-manager"}},
 		{
@@ -229,6 +251,7 @@ func FuzzParse(f *testing.F) {
 		settings.KeyTrackingMethod, settings.KeyInstanceLabelKey, settings.KeyInstallationID, settings.KeyTimeout, settings.KeyTimeoutJitter,
 		settings.KeyTimeoutHard, settings.KeyResourceExclusions, settings.KeyResourceInclusions, settings.KeyCompareOptions,
 		settings.KeyInClusterEnabled, settings.KeyKustomizeEnabled, settings.KeyHelmEnabled, settings.KeyJsonnetEnabled,
+		settings.KeyIgnoreUpdates, settings.KeyMaskAnnotations, "resource.customizations.ignoreResourceUpdates.all",
 		settings.KeyCustomizations, "resource.customizations.ignoreDifferences.all", "resource.customizations.knownTypeFields.all",
 	}
 	f.Fuzz(func(t *testing.T, value string) {
