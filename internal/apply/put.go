@@ -53,6 +53,9 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 			return nil, "", fmt.Errorf("taking over the fields of %s: %w", clientSideManager, err)
 		}
 	}
+	if err := reclaim(ctx, client, task); err != nil {
+		return nil, "", fmt.Errorf("taking over what was edited by hand: %w", err)
+	}
 	if task.IsHook() && task.Live == nil {
 		after, err = client.Create(ctx, task.Target, metav1.CreateOptions{FieldManager: argov1.FieldManager})
 		if !apierrors.IsAlreadyExists(err) { // else it was created just before the process ended
@@ -281,6 +284,37 @@ func (c call) migrate(ctx context.Context, client dynamic.ResourceInterface, liv
 			return unlessGone(err)
 		}
 		if live, err = client.Get(ctx, live.GetName(), metav1.GetOptions{}); err != nil {
+			return unlessGone(err)
+		}
+	}
+	return fmt.Errorf("%s changes all the time", resource.KeyOf(live))
+}
+
+// reclaim takes the fields that the target has dropped from those who only edited them in passing, so that the apply removes
+// them.
+func reclaim(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) error {
+	live := task.Live
+	if task.Reclaim(live) == nil {
+		return nil
+	}
+	for range conflictAttempts {
+		live, err := client.Get(ctx, live.GetName(), metav1.GetOptions{}) // the fields may have been migrated a moment ago
+		if err != nil {
+			return unlessGone(err)
+		}
+		entries := task.Reclaim(live)
+		if entries == nil {
+			return nil
+		}
+		patch, err := json.Marshal([]map[string]any{
+			{"op": "replace", "path": "/metadata/managedFields", "value": entries},
+			{"op": "replace", "path": "/metadata/resourceVersion", "value": live.GetResourceVersion()},
+		})
+		if err != nil {
+			return fmt.Errorf("encoding the managed fields: %w", err)
+		}
+		_, err = client.Patch(ctx, live.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: argov1.FieldManager})
+		if !apierrors.IsConflict(err) {
 			return unlessGone(err)
 		}
 	}

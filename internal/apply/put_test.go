@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/apply"
@@ -59,6 +60,23 @@ var _ = Describe("An apply", func() {
 		applied(ctx, taskFor(ctx, obj))
 		_, live := applied(ctx, taskFor(ctx, configMap("drop", "1")))
 		Expect(data(live)).To(Equal(map[string]string{"a": "1"}))
+	}, NodeTimeout(time.Minute))
+
+	It("removes what the target has dropped though a person edited it in passing, and leaves it to a controller", func(ctx SpecContext) {
+		for manager, want := range map[string]map[string]string{"kubectl-patch": {"a": "1", "c": "extra"}, "scaler": {"a": "1", "b": "2", "c": "extra"}} {
+			name := "reclaim-" + manager
+			obj := configMap(name, "1")
+			Expect(unstructured.SetNestedField(obj.Object, "2", "data", "b")).To(Succeed())
+			applied(ctx, taskFor(ctx, obj))
+			for _, patch := range []string{`{"data":{"b":null,"c":"extra"}}`, `{"data":{"b":"2"}}`} {
+				_, err := clientFor(obj).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager})
+				Expect(err).NotTo(HaveOccurred())
+			}
+			applied(ctx, taskFor(ctx, obj))
+			_, live := applied(ctx, taskFor(ctx, configMap(name, "1")))
+			Expect(data(live)).To(Equal(want))
+			Expect(managers(live)).To(ContainElement(manager+" Update"), "what they hold besides is theirs")
+		}
 	}, NodeTimeout(time.Minute))
 
 	It("is refused by the server with its reason, and nothing is told to the observer", func(ctx SpecContext) {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -65,6 +66,15 @@ func targetTask(options Options, target, live *unstructured.Unstructured) Task {
 		ServerSideApply: has("ServerSideApply=true") && !resource.HasOption(target, "ServerSideApply=false"),
 		Migrate:         !options.SyncOptions.Has("ClientSideApplyMigration=false"),
 	}
+}
+
+// Reclaim gives the managed fields that a live object must have before the task is applied, so that what the target has dropped
+// goes; nil when they are as they must be.
+func (t Task) Reclaim(live *unstructured.Unstructured) []metav1.ManagedFieldsEntry {
+	if !t.Migrate || t.Target == nil || live == nil {
+		return nil
+	}
+	return diff.Reclaim(t.Target, live)
 }
 
 // rowNamespace is what the row of an object shows as its namespace (contract B 5).
