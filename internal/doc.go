@@ -53,7 +53,8 @@
 // # What is there
 //
 // live watches a destination, only for the kinds that applications use there, and indexes the objects by key and by
-// application. A reader takes a snapshot, which no later event changes.
+// application. A reader takes a snapshot, which no later event changes. An update that does not matter to anybody is not told.
+// What belongs to nobody is looked for in a namespace, when a project wants to know.
 //
 // health says whether an object is well, and what the parts make of the whole. The script of a user comes first, then the rule
 // of the kind, one file for each, and then the general reading of what controllers publish, which is a table.
@@ -66,7 +67,8 @@
 // policy says what a project permits: repositories, destinations and kinds.
 //
 // diff compares one target object with the live one, in the fields that the target sets and those that we own but no longer
-// want. It may suspect a difference that is none, never overlook one; a dry run on the server settles the suspicion.
+// want. It may suspect a difference that is none, never overlook one; a dry run on the server settles the suspicion. To those who
+// ask it explains each difference: field, values, who wrote it and how it came about.
 //
 // refresh is the verb for all of this: it fetches target and live, has each pair compared, and returns the Comparison.
 // Controller and command line share it, so that neither has a copy with a mind of its own.
@@ -86,7 +88,8 @@
 // refresh, autosync and operate, a file each; one report at the end writes the status, and only when its meaning changed.
 // What is written of the status is what decides something: the messages of a rollout's health, which change with each pod, are
 // written when they have come to rest, and once a minute at most. A replica that was frozen past its lease and wakes in the
-// middle of its work does not write: a fence in its clients asks how old the lease is before each write.
+// middle of its work does not write: a fence in its clients asks how old the lease is before each write. Who contests a field with
+// another controller knows it from memory, and after a restart from the condition that tells of it.
 //
 // controller/outcome gives errors their meaning there: come back, wait for somebody, or try again.
 //

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/discovery"
 
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
@@ -31,24 +29,15 @@ var (
 // application's: not tracked by it, not owned by what it tracks, and not made by the control plane. It asks the cluster, page
 // by page and for metadata only; the answer is sorted.
 func (w *Watcher) Occupants(ctx context.Context, namespace, instance string) ([]resource.Key, error) {
-	lists, err := w.conn.Discovery.ServerPreferredResources()
-	if err != nil {
-		return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
-	}
 	found := map[types.UID]occupant{}
-	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, lists) {
-		gv, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil {
-			return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
-		}
-		for _, r := range list.APIResources {
-			if !r.Namespaced || derivedKinds[gv.WithKind(r.Kind).GroupKind()] {
-				continue
-			}
-			if err := w.occupantsOf(ctx, namespace, gv.WithResource(r.Name), gv.WithKind(r.Kind).GroupKind(), found); err != nil {
-				return nil, err
-			}
-		}
+	err := w.namespaced(ctx, namespace, func(kind schema.GroupKind) bool { return derivedKinds[kind] }, func(key resource.Key, item *metav1.PartialObjectMetadata) {
+		found[item.UID] = occupant{key: key, owners: item.OwnerReferences, mine: func(instance string) bool {
+			owner, ok := w.Store.owner(item)
+			return ok && owner == instance
+		}}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking what the deletion of namespace %s would take along: %w", namespace, err)
 	}
 	return w.strangers(found, instance), nil
 }
@@ -58,30 +47,6 @@ type occupant struct {
 	key    resource.Key
 	owners []metav1.OwnerReference
 	mine   func(instance string) bool
-}
-
-func (w *Watcher) occupantsOf(ctx context.Context, namespace string, gvr schema.GroupVersionResource, kind schema.GroupKind, found map[types.UID]occupant) error {
-	options := metav1.ListOptions{Limit: sweepPage}
-	for {
-		page, err := w.conn.Metadata.Resource(gvr).Namespace(namespace).List(ctx, options)
-		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("listing %s in namespace %s, to see what its deletion would take along: %w", gvr.GroupResource(), namespace, err)
-		}
-		for i := range page.Items {
-			item := &page.Items[i]
-			key := resource.Key{Group: kind.Group, Kind: kind.Kind, Namespace: namespace, Name: item.Name}
-			found[item.UID] = occupant{key: key, owners: item.OwnerReferences, mine: func(instance string) bool {
-				owner, ok := w.Store.owner(item)
-				return ok && owner == instance
-			}}
-		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return nil
-		}
-	}
 }
 
 // strangers are the occupants that are neither the instance's nor owned by what is.

@@ -35,6 +35,9 @@ type entry struct {
 type Store struct {
 	notify func(Change)
 
+	// matters tells whether an object that changed matters to anybody; nil when every change does.
+	matters func(before, after *unstructured.Unstructured) bool
+
 	mu         sync.RWMutex
 	tracker    tracking.Tracker
 	entries    map[resource.Key]*entry
@@ -112,11 +115,25 @@ func (s *Store) Put(obj *unstructured.Unstructured) {
 	s.entries[key] = e
 	s.reindex(key, old, e)
 	same := old != nil && old.resourceVersion == e.resourceVersion
-	changes := s.concerned(key, old, e)
+	changes, matters := s.concerned(key, old, e), s.matters
 	s.mu.Unlock()
-	if !same {
-		s.tell(changes)
+	if same || (matters != nil && old != nil && old.continues(e) && !matters(old.object, obj)) {
+		return
 	}
+	s.tell(changes)
+}
+
+// continues tells whether an entry and its successor are the same object of the same application, with their contents.
+func (e *entry) continues(next *entry) bool {
+	return e.object != nil && next.object != nil && e.instance == next.instance && e.owned == next.owned && e.object.GetUID() == next.object.GetUID()
+}
+
+// Filter has changes told from now on only if they matter. It is asked without locks held, about two versions of an
+// object that an application has; nil has all told.
+func (s *Store) Filter(matters func(before, after *unstructured.Unstructured) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.matters = matters
 }
 
 // Get is the object of a key as it was seen last; nil when there is none, or when its content was of no interest.

@@ -93,3 +93,43 @@ func TestLateAnswerBringsNothingBack(t *testing.T) {
 		t.Errorf("%d deletions are remembered, in a list of %d", len(s.graves), len(s.buried))
 	}
 }
+
+// A filter is asked about two versions of one object, and keeps silent what it does not find decisive; the store knows all the
+// same.
+func TestFilter(t *testing.T) {
+	var told []string
+	s := NewStore(tracking.Tracker{}, func(c Change) { told = append(told, c.Key.Name) })
+	asked := 0
+	s.Filter(func(before, after *unstructured.Unstructured) bool {
+		asked++
+		return before.GetLabels()["a"] != after.GetLabels()["a"]
+	})
+	put := func(version, label, instance string) {
+		t.Helper()
+		obj := object(t, "x", version, instance)
+		obj.SetLabels(map[string]string{"a": label})
+		s.Put(obj)
+	}
+	for _, tc := range []struct {
+		reason      string
+		put         func()
+		told, asked int
+	}{
+		{"a new object is told", func() { put("1", "", "app") }, 1, 0},
+		{"the same version is no news", func() { put("1", "", "app") }, 0, 0},
+		{"a change that is not decisive is not told", func() { put("2", "", "app") }, 0, 1},
+		{"one that is, is", func() { put("3", "x", "app") }, 1, 1},
+		{"an object that changes hands is told to both, without a question", func() { put("4", "x", "other") }, 2, 0},
+		{"a deletion is told", func() { s.Delete(resource.KeyOf(object(t, "x", "5", "other")), "5") }, 1, 0},
+		{"without a filter all is told", func() { s.Filter(nil); put("6", "", "app"); put("7", "", "app") }, 2, 0},
+	} {
+		told, asked = nil, 0
+		tc.put()
+		if len(told) != tc.told || asked != tc.asked {
+			t.Errorf("%s: told %v, asked %d times", tc.reason, told, asked)
+		}
+	}
+	if obj := s.Get(resource.KeyOf(object(t, "x", "7", "app"))); obj == nil || obj.GetResourceVersion() != "7" {
+		t.Errorf("the store has %v", obj)
+	}
+}

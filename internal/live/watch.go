@@ -35,7 +35,9 @@ type Watcher struct {
 	mu    sync.Mutex
 	kinds map[schema.GroupKind]*kindWatch
 	swept *sweep
-	bound map[*context.CancelCauseFunc]struct{}
+
+	censuses map[string]*census // by namespace
+	bound    map[*context.CancelCauseFunc]struct{}
 }
 
 // kindWatch is the watch of one kind and the applications that use it.
@@ -60,6 +62,7 @@ func NewWatcher(ctx context.Context, conn *cluster.Conn, store *Store) *Watcher 
 	return &Watcher{
 		Store: store, base: ctx, conn: conn,
 		kinds: map[schema.GroupKind]*kindWatch{}, swept: newSweep(), bound: map[*context.CancelCauseFunc]struct{}{},
+		censuses: map[string]*census{},
 	}
 }
 
@@ -90,7 +93,7 @@ func (w *Watcher) Retrack(tracker tracking.Tracker) {
 		(*cancel)(errRetracked)
 	}
 	w.Store.retrack(tracker)
-	w.swept = newSweep()
+	w.swept, w.censuses = newSweep(), map[string]*census{}
 	for kind, old := range w.kinds {
 		old.stop()
 		w.kinds[kind] = w.start(kind, old.resource)

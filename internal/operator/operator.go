@@ -221,7 +221,8 @@ func addApplications(
 		},
 	}
 	reconciler.Watcher = live.NewWatcher(ctx, conn, live.NewStore(startup.Tracker, reconciler.Changed))
-	provider.reader, provider.retrack = mgr.GetClient(), reconciler.Watcher.Retrack
+	reconciler.Watcher.Store.Filter(startup.Matters)
+	provider.reader, provider.retrack, provider.filter = mgr.GetClient(), reconciler.Watcher.Retrack, reconciler.Watcher.Store.Filter
 	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}

@@ -3,18 +3,22 @@ package operator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tiphys-io/tiphys/internal/controller/application"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/receiver"
+	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/settings"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
@@ -32,6 +36,8 @@ type settingsProvider struct {
 	// retrack tells the index of live objects that objects are tracked in another way, before get says so; nil while there
 	// is no index yet.
 	retrack func(tracking.Tracker)
+	// filter tells the same index which updates of live objects matter; nil while there is no index yet.
+	filter func(matters func(before, after *unstructured.Unstructured) bool)
 
 	mu      sync.Mutex
 	read    bool
@@ -68,9 +74,18 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
 	}
 	// The polling interval is a flag, as it is an environment variable of Argo CD's controller (contract 5.1).
-	now := application.Settings{GlobalProjects: globalProjects(parsed.GlobalProjects), Timeout: p.options.Timeout, Jitter: p.options.Jitter}
+	now := application.Settings{
+		GlobalProjects: globalProjects(parsed.GlobalProjects), Timeout: p.options.Timeout, Jitter: p.options.Jitter, IgnoreUpdates: parsed.IgnoreUpdatesEnabled,
+	}
 	if now.Settings, err = installation.From(parsed, time.Now); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "the health of the objects of these kinds is Unknown", "configMap", settingsName)
+	}
+	if now.Updates, err = updateRules(parsed, p.options.JQTimeout); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "all updates of objects start a reconcile", "configMap", settingsName)
+		now.IgnoreUpdates = false
+	}
+	if p.filter != nil {
+		p.filter(now.Matters)
 	}
 	if p.retrack != nil && now.Tracker != p.current.Tracker {
 		p.retrack(now.Tracker)
@@ -86,6 +101,19 @@ func visible(ctx context.Context, cm *corev1.ConfigMap) map[string]string {
 		return nil
 	}
 	return cm.Data
+}
+
+// updateRules are the fields whose changes do not matter: those of ignoreResourceUpdates, and those of ignoreDifferences unless
+// resource.compareoptions says otherwise (contract 3.4). Managers have no say here.
+func updateRules(parsed settings.Settings, timeout time.Duration) (*diff.Rules, error) {
+	entries := slices.Clone(parsed.IgnoreUpdates)
+	if parsed.Compare.IgnoreDifferencesOnUpdates {
+		entries = append(entries, parsed.IgnoreDifferences...)
+	}
+	for i := range entries {
+		entries[i].ManagedFieldsManagers = nil
+	}
+	return diff.Compile(diff.Ignore{System: entries, Limit: refresh.Limit(timeout)})
 }
 
 func globalProjects(entries []settings.GlobalProject) []application.GlobalProject {

@@ -126,3 +126,8 @@ func isTrue(value *bool, whenAbsent bool) bool {
 	}
 	return *value
 }
+
+// Warns tells whether orphaned objects set a warning; not unless it is asked for (contract 7).
+func (s *OrphanedResourcesMonitorSettings) Warns() bool {
+	return s != nil && s.Warn != nil && *s.Warn
+}

@@ -66,6 +66,8 @@ const (
 	ConditionOrphanedResourceWarning ApplicationConditionType = "OrphanedResourceWarning"
 	// ConditionStatusSizeWarning is one of Tiphys: rows were left out of a status that would have been too large.
 	ConditionStatusSizeWarning ApplicationConditionType = "StatusSizeWarning"
+	// ConditionContestedFieldWarning is one of Tiphys: another controller undoes what self-heal does.
+	ConditionContestedFieldWarning ApplicationConditionType = "ContestedFieldWarning"
 )
 
 // Types of a source (contract 1.2).
@@ -157,6 +159,7 @@ const (
 	AnnotationInstallationID        = "argocd.argoproj.io/installation-id"
 	AnnotationIgnoreHealthcheck     = "argocd.argoproj.io/ignore-healthcheck"
 	AnnotationIgnoreRestart         = "argocd.argoproj.io/ignore-restart-policy"
+	AnnotationIgnoreUpdates         = "argocd.argoproj.io/ignore-resource-updates"
 	AnnotationHelmHook              = "helm.sh/hook"
 	AnnotationHelmHookWeight        = "helm.sh/hook-weight"
 	AnnotationHelmHookDelete        = "helm.sh/hook-delete-policy"

@@ -143,7 +143,7 @@ func TestHealsNameNoNamespace(t *testing.T) {
 	}
 	d := decide(automatedApp(ended(argov1.OperationSucceeded, 0)), outOfSync(
 		row("same", argov1.SyncStatusSynced), row("changed", argov1.SyncStatusOutOfSync), row("hook", ""), row("forbidden", argov1.SyncStatusUnknown)),
-		[]string{"r1"}, backoff, time.Unix(1000, 0))
+		[]string{"r1"}, healing{backoff: backoff}, time.Unix(1000, 0))
 	want := []argov1.SyncOperationResource{{Group: "g", Kind: "K", Name: "changed"}, {Group: "g", Kind: "K", Name: "forbidden"}}
 	if diff := cmp.Diff(want, d.operation.Sync.Resources); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/refresh"
+	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
 // retryComparison is how long a failed comparison waits before it is tried again without an event.
@@ -35,7 +37,8 @@ func (r *Reconciler) autosync(_ context.Context, s *scope) error {
 		s.evaluated = s.evaluated[:len(s.evaluated)-1] // what was said about the last sync stays until this one has ended
 		return nil
 	}
-	d := decide(s.app, s.comparison, s.memory.state.Revisions, r.Options.SelfHeal, s.now)
+	healing := healing{backoff: r.Options.SelfHeal, resting: r.contend(s)}
+	d := decide(s.app, s.comparison, s.memory.state.Revisions, healing, s.now)
 	if d.refusal != "" {
 		s.raise(argov1.ConditionSyncError, d.refusal)
 	}
@@ -51,13 +54,29 @@ func (r *Reconciler) autosync(_ context.Context, s *scope) error {
 		return nil
 	}
 	if permitted {
+		s.memory.contests.healedNow(d.operation, s.now)
 		s.app.Operation, s.app.Status.OperationState = d.operation, nil
 	}
 	return nil
 }
 
+// healing is what bounds self-heal.
+type healing struct {
+	// backoff is the wait between heals of one revision.
+	backoff Backoff
+	// resting are the objects that are not healed, and until when, because another controller undoes it.
+	resting map[resource.Key]time.Time
+}
+
+// drifted tells whether what was synced before is no longer as it was, and is healed.
+func drifted(app *argov1.Application, comparison *refresh.Comparison, revisions []string) bool {
+	policy := app.Spec.SyncPolicy
+	return policy.IsAutomated() && isTrue(policy.Automated.SelfHeal) && comparison.Status == argov1.SyncStatusOutOfSync &&
+		attempted(app, revisions) && app.Status.OperationState.Phase == argov1.OperationSucceeded
+}
+
 // decide is the decision table of contract 2.9.
-func decide(app *argov1.Application, comparison *refresh.Comparison, revisions []string, backoff Backoff, now time.Time) decision {
+func decide(app *argov1.Application, comparison *refresh.Comparison, revisions []string, healing healing, now time.Time) decision {
 	policy := app.Spec.SyncPolicy
 	if !policy.IsAutomated() || app.Operation != nil || app.DeletionTimestamp != nil || comparison.Status != argov1.SyncStatusOutOfSync {
 		return decision{}
@@ -78,10 +97,12 @@ func decide(app *argov1.Application, comparison *refresh.Comparison, revisions [
 		case !isTrue(policy.Automated.SelfHeal):
 			return decision{}
 		}
-		if wait := healDelay(state, backoff, now); wait > 0 {
+		if wait := healDelay(state, healing.backoff, now); wait > 0 {
 			return decision{wait: wait}
 		}
-		heal(operation, app, comparison, backoff, now)
+		if rested := heal(operation, app, comparison, healing, now); rested && len(operation.Sync.Resources) == 0 {
+			return decision{wait: healing.rest(now)}
+		}
 	}
 	return guard(operation, app, comparison, revisions)
 }
@@ -202,29 +223,58 @@ func automatedOperation(app *argov1.Application, revisions []string, prune bool)
 	return operation
 }
 
-// heal narrows an operation to what differs; such a sync runs no hooks and writes no history (contract 2.9). Only heals that
-// did not hold are counted: an application that was in sync for longer than its back-off begins anew.
-func heal(operation *argov1.Operation, app *argov1.Application, comparison *refresh.Comparison, backoff Backoff, now time.Time) {
+// heal narrows an operation to what differs and does not rest; such a sync runs no hooks and writes no history (contract 2.9).
+// Only heals that did not hold are counted: an application that was in sync for longer than its back-off begins anew. It tells
+// whether something that differs rests.
+func heal(operation *argov1.Operation, app *argov1.Application, comparison *refresh.Comparison, healing healing, now time.Time) (rested bool) {
 	state := app.Status.OperationState
-	if state.Operation.Sync != nil && !held(app, backoff, now) {
+	if state.Operation.Sync != nil && !held(app, healing, now) {
 		operation.Sync.SelfHealAttemptsCount = state.Operation.Sync.SelfHealAttemptsCount
 	}
 	operation.Sync.SelfHealAttemptsCount++
 	for _, row := range comparison.Rows {
-		if row.Status != argov1.SyncStatusSynced && row.Status != "" {
-			operation.Sync.Resources = append(operation.Sync.Resources, argov1.SyncOperationResource{
-				Group: row.Key.Group, Kind: row.Key.Kind, Name: row.Key.Name,
-			})
+		if row.Status == argov1.SyncStatusSynced || row.Status == "" {
+			continue
 		}
+		if _, rests := healing.resting[row.Key]; rests {
+			rested = true
+			continue
+		}
+		operation.Sync.Resources = append(operation.Sync.Resources, argov1.SyncOperationResource{
+			Group: row.Key.Group, Kind: row.Key.Kind, Name: row.Key.Name,
+		})
 	}
+	return rested
 }
 
-// held tells whether the last heal held: the application was in sync until now, for longer than its back-off. The status
-// still tells what the comparison before this one found.
-func held(app *argov1.Application, backoff Backoff, now time.Time) bool {
+// rest is how long it takes until the first object rests no more.
+func (h healing) rest(now time.Time) time.Duration {
+	var first time.Duration
+	for _, until := range h.resting {
+		if wait := until.Sub(now); first == 0 || wait < first {
+			first = wait
+		}
+	}
+	return first
+}
+
+// held tells whether the last heal held: the application was in sync until now, but for what rests, for longer than its
+// back-off. The status still tells what the comparison before this one found.
+func held(app *argov1.Application, healing healing, now time.Time) bool {
 	state := app.Status.OperationState
-	return app.Status.Sync.Status == argov1.SyncStatusSynced && state.FinishedAt != nil && state.Operation.Sync != nil &&
-		now.Sub(state.FinishedAt.Time) > healBackoff(backoff, state.Operation.Sync.SelfHealAttemptsCount)
+	return healing.inSync(app) && state.FinishedAt != nil && state.Operation.Sync != nil &&
+		now.Sub(state.FinishedAt.Time) > healBackoff(healing.backoff, state.Operation.Sync.SelfHealAttemptsCount)
+}
+
+// inSync tells whether the status of an application shows nothing OutOfSync but what rests.
+func (h healing) inSync(app *argov1.Application) bool {
+	if app.Status.Sync.Status != argov1.SyncStatusOutOfSync || len(h.resting) == 0 {
+		return app.Status.Sync.Status == argov1.SyncStatusSynced
+	}
+	return !slices.ContainsFunc(app.Status.Resources, func(row argov1.ResourceStatus) bool {
+		_, rests := h.resting[resource.Key{Group: row.Group, Kind: row.Kind, Namespace: row.Namespace, Name: row.Name}]
+		return row.Status == argov1.SyncStatusOutOfSync && !rests
+	})
 }
 
 // healDelay is what is left of the back-off, counted from the end of the last operation.

@@ -67,6 +67,7 @@ func TestDecide(t *testing.T) {
 		refusal    string
 		wait       time.Duration
 		heals      int64
+		resting    map[resource.Key]time.Time
 	}{
 		{reason: "a first difference is synced", app: automatedApp(nil), comparison: outOfSync(changed), operates: true},
 		{reason: "manual applications are left alone", app: automatedApp(func(a *argov1.Application) { a.Spec.SyncPolicy = nil }), comparison: outOfSync(changed)},
@@ -142,6 +143,23 @@ func TestDecide(t *testing.T) {
 		},
 		{reason: "a drift is healed", app: automatedApp(ended(argov1.OperationSucceeded, 0)), comparison: outOfSync(changed), operates: true, heals: 1},
 		{reason: "the back-off of the third heal is not over", app: automatedApp(ended(argov1.OperationSucceeded, 3)), comparison: outOfSync(changed), wait: 8 * time.Second},
+		{
+			reason: "what another controller contests rests, and is waited for", app: automatedApp(ended(argov1.OperationSucceeded, 0)), comparison: outOfSync(changed),
+			resting: map[resource.Key]time.Time{changed.Key: time.Unix(1100, 0), {Kind: "Other"}: time.Unix(1200, 0)}, wait: 100 * time.Second,
+		},
+		{
+			reason: "all else is healed meanwhile, and as soon as ever", operates: true, heals: 1,
+			app: automatedApp(func(a *argov1.Application) {
+				ended(argov1.OperationSucceeded, 2)(a)
+				a.Status.Sync.Status = argov1.SyncStatusOutOfSync
+				a.Status.Resources = []argov1.ResourceStatus{{Kind: "Other", Name: "x", Status: argov1.SyncStatusOutOfSync}, {Kind: "ConfigMap", Name: "a", Status: argov1.SyncStatusSynced}}
+			}), comparison: outOfSync(changed, refresh.Row{Key: resource.Key{Kind: "Other", Name: "x"}, Status: argov1.SyncStatusOutOfSync}),
+			resting: map[resource.Key]time.Time{{Kind: "Other", Name: "x"}: time.Unix(1100, 0)},
+		},
+		{
+			reason: "a new revision syncs what rests too", app: automatedApp(ended(argov1.OperationSucceeded, 0)), comparison: outOfSync(changed), revision: "r2", operates: true,
+			resting: map[resource.Key]time.Time{changed.Key: time.Unix(1100, 0)},
+		},
 		{reason: "without selfHeal a drift is shown only", app: automatedApp(func(a *argov1.Application) {
 			ended(argov1.OperationSucceeded, 0)(a)
 			a.Spec.SyncPolicy.Automated.SelfHeal = &no
@@ -151,7 +169,7 @@ func TestDecide(t *testing.T) {
 		if tc.revision != "" {
 			revision = tc.revision
 		}
-		d := decide(tc.app, tc.comparison, []string{revision}, backoff, time.Unix(1000, 0))
+		d := decide(tc.app, tc.comparison, []string{revision}, healing{backoff: backoff, resting: tc.resting}, time.Unix(1000, 0))
 		if (d.operation != nil) != tc.operates || d.refusal != tc.refusal || d.wait != tc.wait {
 			t.Errorf("%s: %+v", tc.reason, d)
 			continue

@@ -21,6 +21,7 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/outcome"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
@@ -46,6 +47,10 @@ type Permissions interface {
 type Settings struct {
 	installation.Settings
 
+	// IgnoreUpdates has updates of objects start no reconcile that do not matter, see Matters; Updates are the fields whose
+	// changes do not (contract 3.4).
+	IgnoreUpdates bool
+	Updates       *diff.Rules
 	// GlobalProjects are projects that others inherit from (contract 5.1).
 	GlobalProjects []GlobalProject
 	// Timeout is the polling interval and Jitter what is added at most; a Timeout of 0 means no polling (contract 5.1).
@@ -118,6 +123,7 @@ type memory struct {
 	failure   targetFailure // why the target state could not be loaded last time
 	timedOut  bool          // the operation is terminated because it took too long
 	full      *fullRows     // what was too much to be written; nil when nothing was
+	contests  contests      // fields that others write again after a heal
 
 	worded words // the newest health messages that were not written
 

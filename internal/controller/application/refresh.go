@@ -43,6 +43,7 @@ func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 		s.raise(condition.Type, condition.Message)
 	}
 	s.reportComparison()
+	r.orphans(ctx, s)
 	s.deletionFinalizers()
 	return nil
 }
