@@ -107,9 +107,9 @@
 //
 // # The two ends
 //
-// cli is the commands for people; "tiphys render" prints the target of an Application from a file, without a cluster. operator is
-// the composition root: it alone reads flags and environment, makes the pieces and joins them under one manager, with leader
-// election, probes and metrics. Only cmd imports it.
+// cli is the commands for people; "tiphys render" prints the target of an Application from a file, without a cluster, and
+// "tiphys diff" compares one in a cluster and explains what differs. operator is the composition root: it alone reads flags and
+// environment, makes the pieces and joins them under one manager, with leader election, probes and metrics. Only cmd imports it.
 //
 // # Where the house is wider than its plan
 //

@@ -43,7 +43,7 @@ func New() *cobra.Command {
 		Version:       Version(),
 	}
 	root.SetVersionTemplate("controller version: {{.Version}}\n") // what tools of Sealed Secrets ask for (contract A9)
-	root.AddCommand(healthCommand(), renderCommand(), versionCommand())
+	root.AddCommand(diffCommand(), healthCommand(), renderCommand(), versionCommand())
 	root.AddCommand(sealedsecret.Commands()...)
 	return root
 }

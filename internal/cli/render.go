@@ -185,6 +185,11 @@ func (o *renderOptions) repositories(input io.Reader) (*target.Repositories, fun
 	if err != nil {
 		return nil, nil, err
 	}
+	return openRepositories(set, o.localRemotes)
+}
+
+// openRepositories makes what reads and renders with the credentials of a set.
+func openRepositories(set *credentials.Set, localRemotes bool) (*target.Repositories, func(), error) {
 	cache, err := os.MkdirTemp("", "tiphys-render-")
 	if err != nil {
 		return nil, nil, err
@@ -193,7 +198,7 @@ func (o *renderOptions) repositories(input io.Reader) (*target.Repositories, fun
 		return set.For(repoURL, project)
 	}
 	var guard *connection.Guard
-	if !o.localRemotes {
+	if !localRemotes {
 		guard = &connection.Guard{}
 	}
 	charts := helmrepo.Options{ResolveTTL: time.Minute, Access: access, Guard: guard, Named: func(_ context.Context, name, project string) (string, error) {

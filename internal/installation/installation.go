@@ -3,8 +3,10 @@
 package installation
 
 import (
+	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -15,6 +17,24 @@ import (
 	"github.com/tiphys-io/tiphys/internal/target"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
+
+// ConfigMap is the name of the ConfigMap with the settings that users of Argo CD know.
+const ConfigMap = "argocd-cm"
+
+// PartOfLabel with PartOfValue marks the ConfigMaps that count as settings (contract 5.1).
+const (
+	PartOfLabel = "app.kubernetes.io/part-of"
+	PartOfValue = "argocd"
+)
+
+// Data is what counts of argocd-cm, as it was read from a cluster: nothing if it does not exist, and nothing with an error if it
+// lacks the label without which it does not count (contract 5.1).
+func Data(configMap *corev1.ConfigMap) (map[string]string, error) {
+	if configMap.ResourceVersion != "" && configMap.Labels[PartOfLabel] != PartOfValue {
+		return nil, fmt.Errorf("the settings in ConfigMap %s are not read: it needs the label %s=%s", ConfigMap, PartOfLabel, PartOfValue)
+	}
+	return configMap.Data, nil
+}
 
 // Settings are those that all applications share; a value, replaced as a whole when argocd-cm changes.
 type Settings struct {
@@ -31,6 +51,8 @@ type Settings struct {
 	Health *health.Assessor
 	// Rendering is what argocd-cm says about rendering.
 	Rendering render.Settings
+	// MaskAnnotations are annotations of Secrets whose values are not shown.
+	MaskAnnotations []string
 }
 
 // From is what parsed settings mean. An error is about the scripts for health: the health of their kinds is then Unknown, and
@@ -50,7 +72,7 @@ func From(parsed settings.Settings, now func() time.Time) (Settings, error) {
 			Known: knownTypes(parsed.KnownTypes),
 		},
 		Status: diff.StatusScope(parsed.Compare.IgnoreStatus),
-		Health: assessor,
+		Health: assessor, MaskAnnotations: parsed.MaskAnnotations,
 		Rendering: render.Settings{
 			WithoutKustomize: !parsed.KustomizeEnabled, WithoutHelm: !parsed.HelmEnabled, WithoutJsonnet: !parsed.JsonnetEnabled,
 			KustomizeBuildOptions: parsed.KustomizeBuildOptions, KustomizeVersions: parsed.KustomizeVersions, ValueFileSchemes: parsed.ValueFileSchemes,

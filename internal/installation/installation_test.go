@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
@@ -98,5 +100,24 @@ func TestTarget(t *testing.T) {
 	spec.Sources, spec.Project = argov1.ApplicationSources{one, two}, "p"
 	if req := s.Target(spec, "app"); len(req.Sources) != 2 || !req.Multiple || req.Project != "p" {
 		t.Errorf("%+v", req)
+	}
+}
+
+func TestData(t *testing.T) {
+	for _, tc := range []struct {
+		reason  string
+		version string
+		labels  map[string]string
+		want    bool
+		fails   bool
+	}{
+		{"What does not exist says nothing.", "", nil, true, false},
+		{"What carries the label counts.", "1", map[string]string{"app.kubernetes.io/part-of": "argocd"}, true, false},
+		{"What does not says nothing, and somebody should know.", "1", nil, false, true},
+	} {
+		data, err := installation.Data(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{ResourceVersion: tc.version, Labels: tc.labels}, Data: map[string]string{"a": "b"}})
+		if (data["a"] == "b") != tc.want || (err != nil) != tc.fails {
+			t.Errorf("%s: %v, %v", tc.reason, data, err)
+		}
 	}
 }

@@ -30,15 +30,13 @@ import (
 	"github.com/tiphys-io/tiphys/internal/apply"
 	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/controller/application"
+	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/live"
 	"github.com/tiphys-io/tiphys/internal/policy"
 	"github.com/tiphys-io/tiphys/internal/render/worker"
 	"github.com/tiphys-io/tiphys/internal/source/git"
 	"github.com/tiphys-io/tiphys/internal/target"
 )
-
-// settingsName is the ConfigMap with the settings that users of Argo CD know.
-const settingsName = "argocd-cm"
 
 // profileAddress serves pprof when it is asked for: on the loopback interface only, since a profile tells secrets.
 const profileAddress = "127.0.0.1:6060"
@@ -172,7 +170,7 @@ func watchedObjects(options *Options, served namespaces) (map[client.Object]cach
 	byObject := map[client.Object]cache.ByObject{
 		&argov1.Application{}: {Namespaces: served.watched()},
 		&argov1.AppProject{}:  {Namespaces: control},
-		&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", settingsName)},
+		&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", installation.ConfigMap)},
 	}
 	if !options.runs(sealedSecretController) {
 		return byObject, nil

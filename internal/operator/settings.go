@@ -23,12 +23,6 @@ import (
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
-// partOfLabel with partOfValue marks the ConfigMaps that count as settings (contract 5.1).
-const (
-	partOfLabel = "app.kubernetes.io/part-of"
-	partOfValue = "argocd"
-)
-
 // settingsProvider reads argocd-cm, and parses it when it has changed.
 type settingsProvider struct {
 	reader  client.Reader
@@ -62,26 +56,30 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	cm := &corev1.ConfigMap{}
-	err := p.reader.Get(ctx, types.NamespacedName{Namespace: p.options.Namespace, Name: settingsName}, cm)
+	err := p.reader.Get(ctx, types.NamespacedName{Namespace: p.options.Namespace, Name: installation.ConfigMap}, cm)
 	if err != nil && !apierrors.IsNotFound(err) {
-		return application.Settings{}, fmt.Errorf("reading ConfigMap %s: %w", settingsName, err)
+		return application.Settings{}, fmt.Errorf("reading ConfigMap %s: %w", installation.ConfigMap, err)
 	}
 	if p.read && p.version == cm.ResourceVersion {
 		return p.current, nil
 	}
-	parsed, problems := settings.Parse(visible(ctx, cm))
+	data, err := installation.Data(cm)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Info(err.Error())
+	}
+	parsed, problems := settings.Parse(data)
 	for _, problem := range problems {
-		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", settingsName)
+		ctrl.LoggerFrom(ctx).Error(problem, "a setting is not usable and has its default", "configMap", installation.ConfigMap)
 	}
 	// The polling interval is a flag, as it is an environment variable of Argo CD's controller (contract 5.1).
 	now := application.Settings{
 		GlobalProjects: globalProjects(parsed.GlobalProjects), Timeout: p.options.Timeout, Jitter: p.options.Jitter, IgnoreUpdates: parsed.IgnoreUpdatesEnabled,
 	}
 	if now.Settings, err = installation.From(parsed, time.Now); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "the health of the objects of these kinds is Unknown", "configMap", settingsName)
+		ctrl.LoggerFrom(ctx).Error(err, "the health of the objects of these kinds is Unknown", "configMap", installation.ConfigMap)
 	}
 	if now.Updates, err = updateRules(parsed, p.options.JQTimeout); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "all updates of objects start a reconcile", "configMap", settingsName)
+		ctrl.LoggerFrom(ctx).Error(err, "all updates of objects start a reconcile", "configMap", installation.ConfigMap)
 		now.IgnoreUpdates = false
 	}
 	if p.filter != nil {
@@ -92,15 +90,6 @@ func (p *settingsProvider) get(ctx context.Context) (application.Settings, error
 	}
 	p.read, p.version, p.current, p.webhook = true, cm.ResourceVersion, now, receiver.Settings(parsed.Webhook)
 	return now, ctx.Err() // the caller may be among those that end because of it
-}
-
-// visible is the data of argocd-cm, nothing if it lacks the label without which it does not count (contract 5.1).
-func visible(ctx context.Context, cm *corev1.ConfigMap) map[string]string {
-	if cm.ResourceVersion != "" && cm.Labels[partOfLabel] != partOfValue {
-		ctrl.LoggerFrom(ctx).Info("the settings are not read: the ConfigMap needs the label "+partOfLabel+"="+partOfValue, "configMap", settingsName)
-		return nil
-	}
-	return cm.Data
 }
 
 // updateRules are the fields whose changes do not matter: those of ignoreResourceUpdates, and those of ignoreDifferences unless

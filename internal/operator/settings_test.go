@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tiphys-io/tiphys/internal/health"
+	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/tracking"
 )
 
@@ -41,7 +42,7 @@ func (r *settingsReader) Get(_ context.Context, key client.ObjectKey, obj client
 
 func argocdCM(version string, data map[string]string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: settingsName, ResourceVersion: version, Labels: map[string]string{partOfLabel: partOfValue}},
+		ObjectMeta: metav1.ObjectMeta{Name: installation.ConfigMap, ResourceVersion: version, Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}},
 		Data:       data,
 	}
 }

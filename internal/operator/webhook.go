@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/installation"
 	"github.com/tiphys-io/tiphys/internal/receiver"
 	"github.com/tiphys-io/tiphys/internal/settings"
 )
@@ -62,7 +63,7 @@ func (w *webhooks) add(ctx context.Context, mgr manager.Manager, config *rest.Co
 	if err != nil {
 		return err
 	}
-	labelled, err := addCache(mgr, config, &corev1.Secret{}, cache.ByObject{Namespaces: here, Label: labels.SelectorFromSet(labels.Set{partOfLabel: partOfValue})})
+	labelled, err := addCache(mgr, config, &corev1.Secret{}, cache.ByObject{Namespaces: here, Label: labels.SelectorFromSet(labels.Set{installation.PartOfLabel: installation.PartOfValue})})
 	if err != nil {
 		return err
 	}

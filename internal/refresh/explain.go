@@ -30,6 +30,8 @@ func Explain(ctx context.Context, req Request, rules *diff.Rules, row Row, hidde
 	switch {
 	case err != nil:
 		return nil, err
+	case row.ManagedNamespace:
+		return &Explanation{Differences: req.Namespace.differences(row.Live)}, nil
 	case row.Target == nil:
 		return &Explanation{Differences: []diff.Difference{{Class: diff.ClassNotInGit}}}, nil
 	case found == nil:
@@ -53,6 +55,15 @@ func Explain(ctx context.Context, req Request, rules *diff.Rules, row Row, hidde
 	}
 	explanation.Differences = sides.Explain(masked(sides, hidden))
 	return explanation, nil
+}
+
+// Explain says that the application wants other metadata on its namespace than the last sync wrote, which makes it OutOfSync
+// without a row; nil when it does not.
+func (n *ManagedNamespace) Explain() *Explanation {
+	if n == nil || !n.Changed {
+		return nil
+	}
+	return &Explanation{Differences: []diff.Difference{{Path: "metadata", Class: diff.ClassChangedInGit}}}
 }
 
 // masked are sides that may be shown.

@@ -2,10 +2,12 @@ package refresh
 
 import (
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/internal/diff"
 	"github.com/tiphys-io/tiphys/internal/resource"
 )
 
@@ -37,6 +39,15 @@ func (n *ManagedNamespace) is(key resource.Key) bool {
 // covered tells whether the live namespace has all that the application wants on it.
 func (n *ManagedNamespace) covered(live *unstructured.Unstructured) bool {
 	return contains(live.GetLabels(), n.Labels) && contains(live.GetAnnotations(), n.Annotations)
+}
+
+// differences are the labels and annotations that the application wants and that the live namespace does not have so.
+func (n *ManagedNamespace) differences(live *unstructured.Unstructured) []diff.Difference {
+	wanted := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
+	wanted.SetLabels(n.Labels)
+	wanted.SetAnnotations(n.Annotations)
+	sides := diff.Sides{Target: wanted, Live: live}
+	return slices.DeleteFunc(sides.Explain(sides), func(d diff.Difference) bool { return d.Target == nil })
 }
 
 func contains(have, want map[string]string) bool {

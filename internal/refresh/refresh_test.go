@@ -492,6 +492,15 @@ func TestForbiddenKinds(t *testing.T) {
 	}
 }
 
+func explained(t *testing.T, row Row, namespace *ManagedNamespace) *Explanation {
+	t.Helper()
+	explanation, err := Explain(t.Context(), Request{Namespace: namespace}, nil, row, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return explanation
+}
+
 func TestManagedNamespace(t *testing.T) {
 	app := &argov1.Application{}
 	if NamespaceOf(app) != nil {
@@ -519,8 +528,18 @@ func TestManagedNamespace(t *testing.T) {
 		t.Run(tc.reason, func(t *testing.T) {
 			app.Status.OperationState = &argov1.OperationState{SyncResult: &argov1.SyncOperationResult{ManagedNamespaceMetadata: tc.last}}
 			got := compare(t, &Memory{}, &server{}, state(t), snapshot(ns(tc.live)), func(req *Request) { req.Namespace = NamespaceOf(app) })
-			if row := got.Rows[0]; row.Status != tc.row || row.RequiresPruning() || got.Status != tc.status {
+			row := got.Rows[0]
+			if row.Status != tc.row || row.RequiresPruning() || got.Status != tc.status {
 				t.Errorf("row %s, prune %v, application %s", row.Status, row.RequiresPruning(), got.Status)
+			}
+			var told []string
+			for _, explanation := range []*Explanation{NamespaceOf(app).Explain(), explained(t, row, NamespaceOf(app))} {
+				if explanation != nil {
+					told = append(told, explanation.Differences[0].Path)
+				}
+			}
+			if (len(told) > 0) != (got.Status == argov1.SyncStatusOutOfSync) || row.Status == argov1.SyncStatusOutOfSync && told[0] != "metadata.labels.team" {
+				t.Errorf("told are %v", told)
 			}
 		})
 	}
