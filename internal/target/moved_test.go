@@ -77,11 +77,18 @@ func newMonorepo(t testing.TB) *monorepo {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	values := server.Repository("values")
-	return &monorepo{main: server.Repository("main"), values: values, valueFiles: map[string]string{
+	m := &monorepo{main: server.Repository("main"), values: server.Repository("values")}
+	m.reset()
+	return m
+}
+
+// reset makes the files what they are at first.
+func (m *monorepo) reset() {
+	m.valueFiles = map[string]string{
 		"v/one.yaml": "text: one\n", "README": "x", "k/kustomization.yaml": "resources: [cm.yaml]\n", "k/cm.yaml": object("k", "one"),
-	}, files: map[string]string{
-		"remote/kustomization.yaml": "resources: ['" + values.URL() + "//k?ref=main']\n",
+	}
+	m.files = map[string]string{
+		"remote/kustomization.yaml": "resources: ['" + m.values.URL() + "//k?ref=main']\n",
 		"plain/a.yaml":              object("a", "one"), "plain/b.yaml": object("b", "one"), "plain/sub/c.yaml": object("c", "one"), "plain/notes.txt": "x",
 		"linked/x.yaml": linkTo + "../shared/x.yaml", "linked/folder": linkTo + "../shared/folder", "shared/x.yaml": object("x", "one"), "shared/folder/y.yaml": object("y", "one"),
 		"base/kustomization.yaml": "resources: [cm.yaml]\n", "base/cm.yaml": object("base", "one"), "base/unused.yaml": object("unused", "one"),
@@ -91,7 +98,7 @@ func newMonorepo(t testing.TB) *monorepo {
 		"values/one.yaml": "text: values\n", "values/notes.txt": "x",
 		"json/main.jsonnet": `local l = import "lib.libsonnet"; {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "j"}, data: {text: l.text}}`,
 		"lib/lib.libsonnet": `{text: "lib"}`,
-	}}
+	}
 }
 
 func (m *monorepo) commit(t testing.TB) []string {
@@ -242,8 +249,7 @@ func TestMovedIsWhatAFullRenderingGives(t *testing.T) {
 	moved, rendered := map[string]int{}, map[string]int{}
 	for round := range 40 {
 		if round%10 == 0 {
-			fresh := newMonorepo(t) // as at first, in the same repositories
-			m.files, m.valueFiles = fresh.files, fresh.valueFiles
+			m.reset()
 		} else {
 			m.mutate(random)
 		}
