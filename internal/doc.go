@@ -21,7 +21,8 @@
 // # From Git to the target
 //
 // source turns a repository and a revision into a read-only tree of files. A tree is read straight from the object store
-// that all applications of a repository share; nothing is checked out, so nothing can be left behind or lead outside. Its
+// that all applications of a repository share; nothing is checked out, so nothing can be left behind or lead outside. A Trace
+// notes what somebody reads of a tree, and tells whether another tree would have given the same. Its
 // subpackage git speaks to Git servers: one fetch at a time for a repository, and a deadline on every call; helmrepo reads charts
 // from repositories of charts and OCI registries; connection is what both know about TLS, proxies and tokens; folder is a folder
 // of this machine in the place of a repository, for people who try something.
@@ -47,8 +48,9 @@
 // the mark on another object proves nothing, and tracking sees the difference.
 //
 // target joins these: the sources of an application, rendered at their revisions, each object in its namespace, once, and
-// marked. What was rendered is kept by revision, so that only what changed is rendered again. target.Open puts the rooms above
-// together, for the operator and for the command line.
+// marked. What a rendering read of a tree is noted down, so that at another revision it is known by Git's ids whether it would give
+// the same: then nothing is rendered. What was rendered is kept by content, for all applications, within a budget of bytes.
+// target.Open puts the rooms above together, for the operator and for the command line.
 //
 // # What is there
 //

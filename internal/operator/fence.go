@@ -42,11 +42,14 @@ func (f *fence) observe(config *rest.Config) {
 	})
 }
 
-// guard has a client refuse to write unless the lease is sure to be held.
+// anyReplica marks the context of a write that a replica may do which does not lead: one that asks the leader for something.
+type anyReplica struct{}
+
+// guard has a client refuse to write unless the lease is sure to be held, or any replica may.
 func (f *fence) guard(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(req *http.Request) (*http.Response, error) {
-			if writes(req) {
+			if writes(req) && req.Context().Value(anyReplica{}) == nil {
 				if err := f.check(); err != nil {
 					return nil, err
 				}

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -46,6 +47,21 @@ func TestFence(t *testing.T) {
 				t.Errorf("sent: %t, want %t", got, c.written)
 			}
 		})
+	}
+}
+
+// A replica that does not lead may ask the leader for something, and nothing more.
+func TestFenceLetsRequestsToTheLeaderThrough(t *testing.T) {
+	f := &fence{now: time.Now}
+	request, err := http.NewRequest(http.MethodPatch, "https://cluster.example/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if send(t, f.guard, request) == nil {
+		t.Error("a write without the lead is sent")
+	}
+	if err := send(t, f.guard, request.WithContext(context.WithValue(t.Context(), anyReplica{}, true))); err != nil {
+		t.Errorf("a request to the leader: %v", err)
 	}
 }
 

@@ -196,7 +196,7 @@ func addApplications(
 		},
 		Charts:           access.charts(config, options),
 		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
-		MaxManifestBytes: options.MaxManifestBytes,
+		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: options.ManifestCache,
 	})
 	if err != nil {
 		return err

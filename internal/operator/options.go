@@ -41,6 +41,7 @@ type Options struct {
 	RenderProcesses       int
 	RenderMemory          int64
 	RenderTimeout         time.Duration
+	ManifestCache         int64
 	AllowLocalRemotes     bool
 	// Controllers are those that run.
 	Controllers   []string
@@ -71,6 +72,7 @@ var environment = map[string]string{
 	"self-heal-backoff-timeout":             "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_TIMEOUT_SECONDS",
 	"self-heal-backoff-factor":              "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_FACTOR",
 	"self-heal-backoff-cap":                 "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_CAP_SECONDS",
+	"manifest-cache-bytes":                  "TIPHYS_MANIFEST_CACHE_BYTES",
 	"webhook-parallelism-limit":             "ARGOCD_SERVER_WEBHOOK_PARALLELISM_LIMIT",
 	"max-combined-directory-manifests-size": "ARGOCD_REPO_SERVER_MAX_COMBINED_DIRECTORY_MANIFESTS_SIZE",
 }
@@ -116,6 +118,8 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.RenderProcesses, "render-processes", 2, "processes that render charts and Jsonnet at the same time")
 	o.RenderMemory = 512 << 20
 	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")
+	o.ManifestCache = 64 << 20
+	flags.Var(size{&o.ManifestCache}, "manifest-cache-bytes", "memory for rendered manifests, such as 64Mi, that applications and revisions share")
 	o.MaxManifestBytes = 10_000_000
 	flags.Var(size{&o.MaxManifestBytes}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests, such as 10M or 10Mi")
 	flags.StringSliceVar(&o.Controllers, "controllers", []string{applicationController, sealedSecretController}, "controllers that run")

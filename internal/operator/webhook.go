@@ -139,6 +139,7 @@ func (w *webhooks) request(ctx context.Context, requests []receiver.Request) err
 	}
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+argov1.AnnotationRefresh+`":"normal"}}}`))
 	var errs []error
+	ctx = context.WithValue(ctx, anyReplica{}, true)
 	for _, request := range requests {
 		app := &argov1.Application{ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: request.Name}}
 		if err := w.client.Patch(ctx, app, patch, client.FieldOwner(argov1.FieldManager)); err != nil && !apierrors.IsNotFound(err) {

@@ -10,7 +10,7 @@ import (
 
 // address is the URL of a repository as applications write it, in any of Git's forms: with or without scheme and user, a port
 // or none, and a path behind a slash or a colon.
-var address = regexp.MustCompile(`(?i)^(?:(https?|ssh)://)?(?:[\w.][^/]*@)?([^/:@]+)(:\d+)?[:/](.+)$`)
+var address = regexp.MustCompile(`(?i)^(?:(https?|ssh)://)?(?:[\w.][^/]*@)?([^/:@]+)(?::(\d*))?[:/](.+)$`)
 
 // ociScheme marks an artifact in a registry.
 const ociScheme = "oci://"
@@ -58,10 +58,10 @@ func gitKeys(repoURL string) []string {
 	if match == nil {
 		return nil
 	}
-	scheme, host, port, path := match[1], strings.ToLower(match[2]), match[3], trimPath(match[4])
-	paths := []string{path}
+	scheme, host, port := match[1], strings.ToLower(match[2]), match[3]
+	paths := []string{trimPath(match[4])}
 	if scheme == "" && port != "" {
-		paths = append(paths, strings.TrimPrefix(port, ":")+"/"+path) // it may be the first part of the path as well
+		paths = append(paths, trimPath(port+"/"+match[4])) // it may be the first part of the path as well
 	}
 	hosts := []string{host}
 	for _, prefix := range []string{"ssh.", "altssh."} {
@@ -72,7 +72,9 @@ func gitKeys(repoURL string) []string {
 	var keys []string
 	for _, host := range hosts {
 		for _, path := range paths {
-			keys = append(keys, host+"/"+path)
+			if path != "" {
+				keys = append(keys, host+"/"+path)
+			}
 		}
 	}
 	return keys

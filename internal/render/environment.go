@@ -1,6 +1,8 @@
 package render
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"strings"
 
@@ -37,6 +39,24 @@ func NewEnvironment(instance Instance, source argov1.ApplicationSource, revision
 		"ARGOCD_APP_SOURCE_PATH":            source.Path,
 		"ARGOCD_APP_SOURCE_TARGET_REVISION": source.TargetRevision,
 	}
+}
+
+// RevisionVariable is what the names of the variables with the revision begin with.
+const RevisionVariable = "ARGOCD_APP_REVISION"
+
+// namedBy is the part of the environment that a source names: it cannot depend on the rest.
+func (e Environment) namedBy(source argov1.ApplicationSource) (Environment, error) {
+	text, err := json.Marshal(source)
+	if err != nil {
+		return nil, err
+	}
+	named := Environment{}
+	for name, value := range e {
+		if bytes.Contains(text, []byte(name)) {
+			named[name] = value
+		}
+	}
+	return named, nil
 }
 
 // Substitute puts the variables in the place of $NAME and ${NAME}. An unknown one becomes nothing, and $$ a dollar sign.

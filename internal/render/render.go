@@ -36,6 +36,10 @@ type Request struct {
 	Repositories Repositories
 	// Settings are those of the installation.
 	Settings Settings
+	// Names is told the variables of the environment that the source names; nil wants to know nothing.
+	Names func(variable string)
+	// Fresh renders although the same was rendered before.
+	Fresh bool
 }
 
 // Settings are what argocd-cm says about rendering (contract 5.1). The zero value has the defaults.
@@ -91,6 +95,14 @@ func (d Dispatcher) Render(ctx context.Context, req Request) ([]*unstructured.Un
 	var err error
 	if req.Source, err = override(req); err != nil {
 		return nil, "", fmt.Errorf("error getting app source type: %w", err)
+	}
+	if req.Environment, err = req.Environment.namedBy(req.Source); err != nil {
+		return nil, "", fmt.Errorf("the source: %w", err)
+	}
+	for variable := range req.Environment {
+		if req.Names != nil {
+			req.Names(variable)
+		}
 	}
 	sourceType, err := Detect(req.Source, req.Tree, req.Settings)
 	if err != nil {

@@ -21,11 +21,20 @@ type Tree interface {
 	fs.ReadDirFS
 	fs.ReadFileFS
 	fs.StatFS
+	fs.ReadLinkFS
+	Identifier
+}
 
+// Identifier tells by ids what is in a tree.
+type Identifier interface {
 	// Hash is the identity of the content at name: the id of its Git blob or tree, or of the commit for a submodule.
 	// Equal ids mean equal content, whatever the revision. The id of a directory covers the text of the links in it, not
 	// the content they lead to: who follows a link has to ask for the hash of the link's own name as well.
 	Hash(name string) (string, error)
+	// Fingerprint identifies what a look at an aspect of a name gives: equal fingerprints, in whatever revision, mean equal
+	// answers. What is missing has one as well, and so has a link that is refused; that of what is there ends in a zero byte
+	// and its name without links. An error says that nobody can tell.
+	Fingerprint(name string, aspect Aspect) (string, error)
 }
 
 // Repository says where a repository is. User information in the URL is used to log in and never appears in an error.

@@ -23,6 +23,8 @@ type Options struct {
 	Worker worker.Options
 	// MaxManifestBytes is the largest sum of a directory's manifests; 0 means ten million (contract 1.2).
 	MaxManifestBytes int64
+	// ManifestCacheBytes is how much memory rendered manifests may take that are kept; 0 keeps none.
+	ManifestCacheBytes int64
 }
 
 // Open makes what reads and renders all kinds of sources. The operator and the command line have it from here, so that both
@@ -37,13 +39,19 @@ func Open(options Options) (*Repositories, error) {
 		return nil, err
 	}
 	charts := helmrepo.New(options.Charts)
+	renderers := render.Dispatcher{
+		argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: cmp.Or(options.MaxManifestBytes, 10_000_000), Jsonnet: pool}),
+		argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
+		argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
+	}
+	if options.ManifestCacheBytes > 0 {
+		kept := NewCache(options.ManifestCacheBytes)
+		for sourceType, renderer := range renderers {
+			renderers[sourceType] = kept.Renderer(sourceType, renderer)
+		}
+	}
 	return &Repositories{
-		Fetcher: fetcher, Charts: charts, pool: pool, forget: []func(string){fetcher.Forget, charts.Forget},
-		Renderer: render.Dispatcher{
-			argov1.SourceTypeDirectory: directory.New(directory.Options{MaxBytes: cmp.Or(options.MaxManifestBytes, 10_000_000), Jsonnet: pool}),
-			argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
-			argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
-		},
+		Fetcher: fetcher, Charts: charts, Renderer: renderers, pool: pool, forget: []func(string){fetcher.Forget, charts.Forget},
 	}, nil
 }
 

@@ -43,15 +43,22 @@ func (r *Repositories) Resolve(ctx context.Context, req Request, src argov1.Appl
 // may refer to are read when a renderer wants a file of them.
 func (r *Repositories) Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error) {
 	src := req.Sources[index]
+	if req.origin == nil {
+		req.origin = newOrigin()
+	}
 	tree, err := r.tree(ctx, req, index, revisions)
 	if err != nil {
 		return nil, "", err
 	}
+	if git, ok := tree.(source.Tree); ok {
+		tree = req.origin.trace(index).Of(git)
+	}
 	instance := render.Instance{Name: req.Scope.Instance, Namespace: req.Scope.DestinationNamespace, Project: req.Project}
 	return r.Renderer.Render(ctx, render.Request{
 		Source: src, Tree: tree, Instance: instance, Environment: render.NewEnvironment(instance, src, revisions[index]),
-		References: r.references(ctx, req, revisions), Cluster: req.Cluster, Settings: req.Rendering, Remote: r.remote(req),
-		Repositories: elsewhere{fetcher: r.Fetcher, force: req.Force, project: req.Project, namedBy: src.RepoURL},
+		References: r.references(ctx, req, revisions), Cluster: req.origin.asks(req.Cluster), Settings: req.Rendering, Remote: r.remote(req),
+		Repositories: elsewhere{fetcher: r.Fetcher, force: req.Force, project: req.Project, namedBy: src.RepoURL, reached: req.origin.reached},
+		Names:        req.origin.name, Fresh: req.Fresh,
 	})
 }
 
@@ -81,9 +88,8 @@ func (r *Repositories) references(ctx context.Context, req Request, revisions []
 		if src.Ref == "" {
 			continue
 		}
-		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) {
-			return r.tree(ctx, req, i, revisions)
-		})}}
+		tree := &lazyTree{fetch: sync.OnceValues(func() (fs.FS, error) { return r.tree(ctx, req, i, revisions) })}
+		references[src.Ref] = render.Reference{Chart: src.Chart, Tree: req.origin.trace(i).Of(tree)}
 	}
 	return references
 }
@@ -102,17 +108,19 @@ func (r *Repositories) remote(req Request) render.Remote {
 	if r.Charts == nil {
 		return nil
 	}
-	return remote{charts: r.Charts, project: req.Project}
+	return remote{charts: r.Charts, project: req.Project, reached: req.origin.reached}
 }
 
 // remote implements [render.Remote].
 type remote struct {
 	charts  *helmrepo.Fetcher
 	project string
+	reached func() // is told that something was asked for
 }
 
 // Chart implements [render.Remote].
 func (r remote) Chart(ctx context.Context, reference render.ChartReference) ([]byte, error) {
+	r.reached()
 	url, err := r.charts.Locate(ctx, reference.Repository, r.project)
 	if err != nil {
 		return nil, err
@@ -129,6 +137,7 @@ func (r remote) Chart(ctx context.Context, reference render.ChartReference) ([]b
 
 // File implements [render.Remote].
 func (r remote) File(ctx context.Context, url string, _ render.RemoteOptions) ([]byte, error) {
+	r.reached()
 	return r.charts.File(ctx, url)
 }
 
@@ -137,10 +146,12 @@ type elsewhere struct {
 	fetcher          source.Fetcher
 	force            bool
 	project, namedBy string
+	reached          func() // is told that something was asked for
 }
 
 // Repository implements [render.Repositories].
 func (e elsewhere) Repository(ctx context.Context, url, revision string) (tree fs.FS, commit string, err error) {
+	e.reached()
 	repo := source.Repository{URL: url, Project: e.project, NamedBy: e.namedBy}
 	if commit, err = e.fetcher.Resolve(ctx, repo, revision, source.ResolveOptions{Force: e.force}); err != nil {
 		return nil, "", err
@@ -149,9 +160,59 @@ func (e elsewhere) Repository(ctx context.Context, url, revision string) (tree f
 	return tree, commit, err
 }
 
-// lazyTree is a tree that is fetched when something of it is wanted.
+// lazyTree is a tree that is fetched when something of it is wanted. One that is none of Git cannot tell what is in it.
 type lazyTree struct {
 	fetch func() (fs.FS, error)
+}
+
+var _ source.Tree = (*lazyTree)(nil)
+
+// Hash implements [source.Tree].
+func (l *lazyTree) Hash(name string) (string, error) {
+	tree, err := l.git()
+	if err != nil {
+		return "", err
+	}
+	return tree.Hash(name)
+}
+
+// Fingerprint implements [source.Tree].
+func (l *lazyTree) Fingerprint(name string, aspect source.Aspect) (string, error) {
+	tree, err := l.git()
+	if err != nil {
+		return "", err
+	}
+	return tree.Fingerprint(name, aspect)
+}
+
+func (l *lazyTree) git() (source.Tree, error) {
+	tree, err := l.fetch()
+	if err != nil {
+		return nil, err
+	}
+	git, ok := tree.(source.Tree)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return git, nil
+}
+
+// Lstat implements [fs.ReadLinkFS].
+func (l *lazyTree) Lstat(name string) (fs.FileInfo, error) {
+	tree, err := l.fetch()
+	if err != nil {
+		return nil, err
+	}
+	return fs.Lstat(tree, name)
+}
+
+// ReadLink implements [fs.ReadLinkFS].
+func (l *lazyTree) ReadLink(name string) (string, error) {
+	tree, err := l.fetch()
+	if err != nil {
+		return "", err
+	}
+	return fs.ReadLink(tree, name)
 }
 
 // Open implements [fs.FS].

@@ -40,8 +40,11 @@ type State struct {
 	Types     []argov1.ApplicationSourceType
 	// Conditions are warnings and errors about single objects.
 	Conditions []argov1.ApplicationCondition
+	// Earlier are revisions at which the state was the same, the latest last (see [Moved]).
+	Earlier [][]string
 
 	rendered []*unstructured.Unstructured // as the sources gave them
+	made     []*made                      // what each source was made of; nil for one that gives nothing
 }
 
 // HasUnknownKinds tells whether the cluster did not serve the kind of an object when the state was made.
@@ -51,7 +54,7 @@ func (s *State) HasUnknownKinds() bool {
 
 // Relocate is the same state placed anew, as after the cluster has learnt new kinds; nothing is rendered again.
 func (s *State) Relocate(scope Scope) (*State, error) {
-	state := &State{Revisions: s.Revisions, Types: s.Types, rendered: s.rendered}
+	state := &State{Revisions: s.Revisions, Types: s.Types, Earlier: s.Earlier, rendered: s.rendered, made: s.made}
 	if err := state.collect(s.rendered, scope); err != nil {
 		return nil, err
 	}
@@ -78,8 +81,11 @@ type Request struct {
 	Force bool
 	// Local is read in the place of the first source's repository; nil reads the repository.
 	Local fs.FS
-
+	// Fresh renders although the same was rendered before (a hard refresh).
+	Fresh bool
 	Scope Scope
+
+	origin *origin // notes what the objects are made of
 }
 
 // Scope is where the objects go and how they are marked.
@@ -101,6 +107,8 @@ type Rendering interface {
 	Resolve(ctx context.Context, req Request, src argov1.ApplicationSource) (revision string, err error)
 	// Render is the objects of one of the request's sources, and its type. All sources are at full revisions.
 	Render(ctx context.Context, req Request, index int, revisions []string) ([]*unstructured.Unstructured, argov1.ApplicationSourceType, error)
+	// Unchanged tells whether all sources of a state would give the same at other revisions.
+	Unchanged(ctx context.Context, req Request, state *State, revisions []string) (bool, error)
 }
 
 // Resolve is the full revision of each source.
@@ -136,14 +144,15 @@ func Build(ctx context.Context, rendering Rendering, req Request, revisions []st
 	}
 	for i, src := range req.Sources {
 		if len(req.Manifests) > 0 || (src.Ref != "" && src.Path == "" && src.Chart == "") {
-			state.Types = append(state.Types, "")
+			state.Types, state.made = append(state.Types, ""), append(state.made, nil)
 			continue
 		}
+		req.origin = newOrigin()
 		rendered, sourceType, err := rendering.Render(ctx, req, i, revisions)
 		if err != nil {
 			return nil, sourceError(i, len(req.Sources), sourceType, err)
 		}
-		state.Types = append(state.Types, sourceType)
+		state.Types, state.made = append(state.Types, sourceType), append(state.made, req.origin.made())
 		objects = append(objects, rendered...)
 	}
 	if err := state.collect(objects, req.Scope); err != nil {

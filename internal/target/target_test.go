@@ -32,6 +32,8 @@ type tree struct{ fstest.MapFS }
 
 func (tree) Hash(string) (string, error) { return "", errors.ErrUnsupported }
 
+func (tree) Fingerprint(string, source.Aspect) (string, error) { return "", errors.ErrUnsupported }
+
 func (r *repositories) Resolve(_ context.Context, _ source.Repository, revision string, opts source.ResolveOptions) (string, error) {
 	if revision == "absent" {
 		return "", &source.RevisionError{Revision: revision}
@@ -258,11 +260,17 @@ func (c capture) Render(_ context.Context, req render.Request) ([]*unstructured.
 func TestWhatARendererIsTold(t *testing.T) {
 	all := newRepositories(map[string]string{"charts:app/Chart.yaml": "", "values:envs/prod.yaml": "a: b"})
 	var got render.Request
+	variables := []string{
+		"$ARGOCD_APP_NAME", "$ARGOCD_APP_NAMESPACE", "${ARGOCD_APP_PROJECT_NAME}", "$ARGOCD_APP_REVISION_SHORT", "$ARGOCD_APP_SOURCE_REPO_URL",
+		"$ARGOCD_APP_SOURCE_PATH", "$ARGOCD_APP_SOURCE_TARGET_REVISION",
+	}
 	req := target.Request{
 		Multiple: true, Project: "proj", Scope: scope(), Rendering: render.Settings{WithoutJsonnet: true},
 		Cluster: func(context.Context) (render.Cluster, error) { return render.Cluster{KubeVersion: "1.37.2"}, nil },
 		Sources: argov1.ApplicationSources{
-			{RepoURL: "charts", Path: "app", TargetRevision: "main", Helm: &argov1.ApplicationSourceHelm{ValueFiles: []string{"$vals/envs/prod.yaml"}}},
+			{RepoURL: "charts", Path: "app", TargetRevision: "main", Helm: &argov1.ApplicationSourceHelm{
+				ValueFiles: []string{"$vals/envs/prod.yaml"}, Parameters: []argov1.HelmParameter{{Name: "all", Value: strings.Join(variables, " ")}},
+			}},
 			{RepoURL: "values", Ref: "vals", TargetRevision: "v1"},
 			{RepoURL: "nowhere", Ref: "gone"},
 			{RepoURL: "https://example.com", Chart: "redis", Ref: "redis"},

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,16 +21,17 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 )
 
-// webhookAddress is where the suite's operator takes webhooks: a port that was free a moment ago.
-var webhookAddress = sync.OnceValue(func() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(listener.Close()).To(Succeed()) }()
-	return listener.Addr().String()
-})
+// webhookAddress is where the suite's operator takes webhooks.
+var webhookAddress = sync.OnceValue(freeAddress)
 
-// push tells the operator of a push to the default branch, as GitHub does, signed with a secret.
+// push tells the suite's operator of a push to the default branch, signed with a secret.
 func (s *scenario) push(ctx context.Context, secret string, files ...string) int {
+	GinkgoHelper()
+	return s.pushTo(ctx, webhookAddress(), secret, files...)
+}
+
+// pushTo tells an operator of a push to the default branch, as GitHub does.
+func (s *scenario) pushTo(ctx context.Context, address, secret string, files ...string) int {
 	GinkgoHelper()
 	body, err := json.Marshal(map[string]any{
 		"ref": "refs/heads/main", "commits": []any{map[string]any{"modified": files}},
@@ -38,7 +40,7 @@ func (s *scenario) push(ctx context.Context, secret string, files ...string) int
 	Expect(err).NotTo(HaveOccurred())
 	code := hmac.New(sha256.New, []byte(secret))
 	_, _ = code.Write(body)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+webhookAddress()+"/api/webhook", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api/webhook", bytes.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
 	request.Header.Set("X-GitHub-Event", "push")
 	request.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(code.Sum(nil)))
@@ -93,4 +95,32 @@ var _ = Describe("A webhook", Ordered, func() {
 		Expect(s.push(ctx, secret, "app/a.yaml")).To(Equal(http.StatusOK))
 		Eventually(ctx, s.status(ctx)).WithTimeout(10 * time.Second).Should(HaveField("Sync.Revision", sha))
 	}, SpecTimeout(time.Minute))
+
+	It("may reach a replica that does not lead", func(ctx SpecContext) {
+		first := newOperatorProcess(ctx, "standby", "--leader-elect")
+		second := *first
+		address := freeAddress()
+		second.folder, second.args = GinkgoT().TempDir(), append(slices.Clone(first.args), "--webhook-bind-address="+address)
+		first.start()
+		Eventually(ctx, holder(ctx, "standby")).ShouldNot(BeEmpty())
+		leader := holder(ctx, "standby")(Default)
+		second.start()
+		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true)
+		s.app.Namespace = "standby"
+		s.create(ctx)
+		Eventually(ctx, s.status(ctx)).Should(HaveField("Sync.Status", argov1.SyncStatusSynced))
+
+		s.repo.commit(map[string]string{"app/a.yaml": configMap("a", "two")})
+		Eventually(ctx, func() error {
+			var dialer net.Dialer
+			connection, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return err
+			}
+			return connection.Close()
+		}).Should(Succeed())
+		Expect(s.pushTo(ctx, address, "", "app/a.yaml")).To(Equal(http.StatusOK))
+		Eventually(ctx, func() string { return s.data(ctx, "a") }).WithTimeout(10 * time.Second).Should(Equal("two"))
+		Expect(holder(ctx, "standby")(Default)).To(Equal(leader))
+	}, SpecTimeout(2*time.Minute))
 })

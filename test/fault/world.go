@@ -185,7 +185,7 @@ func (o *operator) start(args ...string) error {
 	}
 	command := exec.Command(o.world.binary, slices.Concat([]string{
 		"operator", "--namespace=" + controlNamespace, "--cache-dir=" + o.cache(), "--logformat=text",
-		"--metrics-bind-address=" + o.metrics, "--health-probe-bind-address=0", "--sealed-secrets=false",
+		"--metrics-bind-address=" + o.metrics, "--health-probe-bind-address=0", "--webhook-bind-address=0", "--sealed-secrets=false",
 		"--app-resync=10s", "--app-resync-jitter=2s", "--git-request-timeout=10s", "--sync-wave-delay=0",
 	}, args)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)

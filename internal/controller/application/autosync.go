@@ -38,7 +38,7 @@ func (r *Reconciler) autosync(_ context.Context, s *scope) error {
 		return nil
 	}
 	healing := healing{backoff: r.Options.SelfHeal, resting: r.contend(s)}
-	d := decide(s.app, s.comparison, s.memory.state.Revisions, healing, s.now)
+	d := decide(s.asAttempted(), s.comparison, s.memory.state.Revisions, healing, s.now)
 	if d.refusal != "" {
 		s.raise(argov1.ConditionSyncError, d.refusal)
 	}
@@ -73,6 +73,32 @@ func drifted(app *argov1.Application, comparison *refresh.Comparison, revisions 
 	policy := app.Spec.SyncPolicy
 	return policy.IsAutomated() && isTrue(policy.Automated.SelfHeal) && comparison.Status == argov1.SyncStatusOutOfSync &&
 		attempted(app, revisions) && app.Status.OperationState.Phase == argov1.OperationSucceeded
+}
+
+// asAttempted is the application for that decision. Where the user says which paths matter, a revision at which nothing that was
+// read has changed counts as the one that the last operation was about (contract 5.6).
+func (s *scope) asAttempted() *argov1.Application {
+	state := s.app.Status.OperationState
+	if s.app.Annotations[argov1.AnnotationManifestGeneratePaths] == "" || state == nil || state.SyncResult == nil {
+		return s.app
+	}
+	result := *state.SyncResult
+	last := result.Revisions
+	if !s.app.Spec.HasMultipleSources() {
+		last = []string{result.Revision}
+	}
+	if !slices.ContainsFunc(s.memory.state.Earlier, func(earlier []string) bool { return slices.Equal(earlier, last) }) {
+		return s.app
+	}
+	if revisions := s.memory.state.Revisions; s.app.Spec.HasMultipleSources() {
+		result.Revisions = revisions
+	} else {
+		result.Revision = revisions[0]
+	}
+	app, advanced := *s.app, *state
+	advanced.SyncResult = &result
+	app.Status.OperationState = &advanced
+	return &app
 }
 
 // decide is the decision table of contract 2.9.

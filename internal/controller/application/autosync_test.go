@@ -11,6 +11,7 @@ import (
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 	"github.com/tiphys-io/tiphys/internal/refresh"
 	"github.com/tiphys-io/tiphys/internal/resource"
+	"github.com/tiphys-io/tiphys/internal/target"
 )
 
 var backoff = Backoff{Base: 2 * time.Second, Factor: 3, Cap: 300 * time.Second}
@@ -210,4 +211,38 @@ func failedRows(n int) (rows argov1.ResourceResults) {
 		})
 	}
 	return rows
+}
+
+// Where the user says which paths matter, a commit that changes nothing of what was read is no reason to sync again.
+func TestAttemptedAtAnEarlierRevision(t *testing.T) {
+	for _, tc := range []struct {
+		reason     string
+		annotation string
+		earlier    [][]string
+		multiple   bool
+		want       bool
+	}{
+		{"the same at the revision of the last operation", "/lib;.", [][]string{{"zero"}, {"one"}}, false, true},
+		{"something has changed since", "/lib;.", [][]string{{"two"}}, false, false},
+		{"nobody says which paths matter", "", [][]string{{"one"}}, false, false},
+		{"several sources", ".", [][]string{{"one", "one"}}, true, true},
+	} {
+		app := &argov1.Application{Spec: argov1.ApplicationSpec{Source: &argov1.ApplicationSource{RepoURL: "r"}}}
+		revisions := []string{"three"}
+		result := &argov1.SyncOperationResult{Revision: "one", Source: *app.Spec.Source}
+		if tc.multiple {
+			app.Spec = argov1.ApplicationSpec{Sources: argov1.ApplicationSources{{RepoURL: "r"}, {RepoURL: "s"}}}
+			revisions = []string{"three", "three"}
+			result = &argov1.SyncOperationResult{Revisions: []string{"one", "one"}, Sources: app.Spec.Sources}
+		}
+		app.Status.OperationState = &argov1.OperationState{Phase: argov1.OperationFailed, SyncResult: result}
+		app.Annotations = map[string]string{argov1.AnnotationManifestGeneratePaths: tc.annotation}
+		s := &scope{app: app, memory: &memory{state: &target.State{Revisions: revisions, Earlier: tc.earlier}}}
+		if got := attempted(s.asAttempted(), revisions); got != tc.want {
+			t.Errorf("%s: %v", tc.reason, got)
+		}
+		if result.Revision == "three" || len(result.Revisions) > 0 && result.Revisions[0] == "three" {
+			t.Errorf("%s: the result of the operation was changed", tc.reason)
+		}
+	}
 }

@@ -153,7 +153,7 @@ func (r *Reconciler) contend(s *scope) map[resource.Key]time.Time {
 	}
 	c.load(s.app, s.comparison.Rules, s.now)
 	var fields []contested
-	if drifted(s.app, s.comparison, s.memory.state.Revisions) {
+	if drifted(s.asAttempted(), s.comparison, s.memory.state.Revisions) {
 		fields = contestedFields(s.comparison, interval)
 	}
 	quiet := quietFactor * interval

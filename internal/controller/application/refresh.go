@@ -164,7 +164,8 @@ func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Reque
 		return err
 	}
 	if state == nil || s.memory.stateKey != key || s.hard || !slices.Equal(revisions, state.Revisions) || state.HasUnknownKinds() {
-		if state, err = target.Build(ctx, r.Rendering, req, revisions); err != nil {
+		req.Fresh = s.hard
+		if state, err = r.build(ctx, s, req, key, revisions); err != nil {
 			return err
 		}
 		s.memory.state, s.memory.stateKey = state, key
@@ -173,6 +174,17 @@ func (r *Reconciler) fetchTarget(ctx context.Context, s *scope, req target.Reque
 		s.memory.resolved, s.memory.refreshed, s.refreshed = revisions, s.now, true
 	}
 	return nil
+}
+
+// build renders, unless what is in memory would come out again.
+func (r *Reconciler) build(ctx context.Context, s *scope, req target.Request, key string, revisions []string) (*target.State, error) {
+	if state := s.memory.state; state != nil && s.memory.stateKey == key && !s.hard && !state.HasUnknownKinds() {
+		moved, err := target.Moved(ctx, r.Rendering, req, state, revisions)
+		if moved != nil || err != nil {
+			return moved, err
+		}
+	}
+	return target.Build(ctx, r.Rendering, req, revisions)
 }
 
 // relocate places the targets anew after the cluster has learnt new kinds.

@@ -64,6 +64,7 @@ type Fetcher struct {
 	guarded http.RoundTripper // the same, for those that a repository names
 	tokens  connection.Tokens
 	cache   cache.Object
+	dirs    dirCache
 
 	mu           sync.Mutex
 	repositories map[repositoryKey]*repository
@@ -147,7 +148,7 @@ func (f *Fetcher) fetchTree(ctx context.Context, repo source.Repository, sha str
 	t := &tree{
 		// Reading has no context of its own, and a tree outlives the call that made it; time-outs hold all the same.
 		ctx: context.WithoutCancel(ctx), repository: r, project: repo.Project, names: repo.URL, commit: hash, depth: depth, store: s,
-		dirs: map[plumbing.Hash]dir{}, submodules: map[string]*tree{},
+		submodules: map[string]*tree{},
 	}
 	if r.guard != nil { // what is refused here is refused to its submodules, too
 		t.names = repo.NamedBy

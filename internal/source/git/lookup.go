@@ -47,22 +47,30 @@ type walker struct {
 }
 
 func (t *tree) walk(name string, follow bool) (*node, error) {
+	n, rest, err := t.reach(name, follow)
+	if err != nil || len(rest) == 0 {
+		return n, err
+	}
+	sub, err := t.submodule(n)
+	if err != nil {
+		return nil, err
+	}
+	return sub.walkInto(rest, follow)
+}
+
+// reach goes as far as this tree does: to what a name stands for, or to a submodule in which the rest is to be found.
+func (t *tree) reach(name string, follow bool) (found *node, rest []string, err error) {
 	root := &node{entry: entry{name: ".", mode: modeDir, hash: t.root}, tree: t, path: "."}
 	w := &walker{tree: t, trail: []*node{root}, parts: strings.Split(name, "/"), follow: follow}
 	for len(w.parts) > 0 {
-		here := w.here()
-		if here.mode == modeSubmodule {
-			sub, err := t.submodule(here)
-			if err != nil {
-				return nil, err
-			}
-			return sub.walkInto(w.parts, follow)
+		if w.here().mode == modeSubmodule {
+			return w.here(), w.parts, nil
 		}
 		if err := w.step(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return w.here(), nil
+	return w.here(), nil, nil
 }
 
 // walkInto continues inside a submodule. A link there that leads out of it is an error, also when it would end in the parent.

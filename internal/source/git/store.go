@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -236,8 +237,15 @@ func (s *store) do(f func(*filesystem.ObjectStorage) error) error {
 	return &damageError{err}
 }
 
-// has says whether an object is there, and with it all that it refers to.
+// has says whether an object is there, and with it all that it refers to. What was fetched last is known without a look at the
+// disk.
 func (s *store) has(hash plumbing.Hash) bool {
+	s.mu.Lock()
+	fetched := !s.closed && slices.ContainsFunc(s.tips, func(t tip) bool { return t.hash == hash })
+	s.mu.Unlock()
+	if fetched {
+		return true
+	}
 	return s.do(func(o *filesystem.ObjectStorage) error { return o.HasEncodedObject(hash) }) == nil
 }
 

@@ -12,12 +12,8 @@ import (
 	"github.com/tiphys-io/tiphys/internal/source"
 )
 
-const (
-	// maxDirs is how many directories a tree remembers.
-	maxDirs = 4096
-	// maxLinkBytes bounds the target of a symbolic link; file systems have the same limit.
-	maxLinkBytes = 4096
-)
+// maxLinkBytes bounds the target of a symbolic link; file systems have the same limit.
+const maxLinkBytes = 4096
 
 var (
 	errIsDir  = errors.New("is a directory")
@@ -37,7 +33,6 @@ type tree struct {
 	mu         sync.Mutex
 	store      *store
 	healed     bool
-	dirs       map[plumbing.Hash]dir
 	modules    map[string]string // URL of each submodule by path; nil until the first is needed
 	submodules map[string]*tree
 }
@@ -73,10 +68,17 @@ func (t *tree) read(f func(*store) error) error {
 }
 
 func (t *tree) rootHash() (root plumbing.Hash, err error) {
+	remembered := &t.repository.fetcher.dirs
+	if root, ok := remembered.root(t.commit); ok {
+		return root, nil
+	}
 	err = t.read(func(s *store) error {
 		root, err = s.root(t.commit, t.maxFileBytes())
 		return err
 	})
+	if err == nil {
+		remembered.putRoot(t.commit, root)
+	}
 	return root, err
 }
 
@@ -100,25 +102,19 @@ func (t *tree) size(hash plumbing.Hash) (size int64, err error) {
 
 // dir reads one directory and remembers it.
 func (t *tree) dir(hash plumbing.Hash) (dir, error) {
-	t.mu.Lock()
-	d, ok := t.dirs[hash]
-	t.mu.Unlock()
-	if ok {
+	remembered := &t.repository.fetcher.dirs
+	if d, ok := remembered.get(hash); ok {
 		return d, nil
 	}
 	data, err := t.object(hash, t.maxFileBytes())
 	if err != nil {
 		return nil, err
 	}
-	if d, err = parseDir(data); err != nil {
+	d, err := parseDir(data)
+	if err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.dirs) >= maxDirs {
-		clear(t.dirs)
-	}
-	t.dirs[hash] = d
+	remembered.put(hash, d)
 	return d, nil
 }
 
