@@ -54,7 +54,7 @@ func (c call) put(ctx context.Context, client dynamic.ResourceInterface, task pl
 		}
 	}
 	if err := reclaim(ctx, client, task); err != nil {
-		return nil, "", fmt.Errorf("taking over what was edited by hand: %w", err)
+		return nil, "", fmt.Errorf("taking over what others have updated: %w", err)
 	}
 	if task.IsHook() && task.Live == nil {
 		after, err = client.Create(ctx, task.Target, metav1.CreateOptions{FieldManager: argov1.FieldManager})
@@ -290,8 +290,7 @@ func (c call) migrate(ctx context.Context, client dynamic.ResourceInterface, liv
 	return fmt.Errorf("%s changes all the time", resource.KeyOf(live))
 }
 
-// reclaim takes the fields that the target has dropped from those who only edited them in passing, so that the apply removes
-// them.
+// reclaim takes the fields that the target has dropped from those who only updated them, so that the apply removes them.
 func reclaim(ctx context.Context, client dynamic.ResourceInterface, task plan.Task) error {
 	live := task.Live
 	if task.Reclaim(live) == nil {

@@ -62,20 +62,32 @@ var _ = Describe("An apply", func() {
 		Expect(data(live)).To(Equal(map[string]string{"a": "1"}))
 	}, NodeTimeout(time.Minute))
 
-	It("removes what the target has dropped though a person edited it in passing, and leaves it to a controller", func(ctx SpecContext) {
-		for manager, want := range map[string]map[string]string{"kubectl-patch": {"a": "1", "c": "extra"}, "scaler": {"a": "1", "b": "2", "c": "extra"}} {
-			name := "reclaim-" + manager
+	It("removes what the target has dropped though somebody has updated it, and leaves it to who has applied it", func(ctx SpecContext) {
+		for _, tc := range []struct {
+			manager string
+			apply   bool
+			want    map[string]string
+		}{
+			{"kubectl-patch", false, map[string]string{"a": "1", "c": "extra"}},
+			{"controller", false, map[string]string{"a": "1", "c": "extra"}},
+			{"applier", true, map[string]string{"a": "1", "b": "2", "c": "extra"}},
+		} {
+			name := "reclaim-" + tc.manager
 			obj := configMap(name, "1")
 			Expect(unstructured.SetNestedField(obj.Object, "2", "data", "b")).To(Succeed())
 			applied(ctx, taskFor(ctx, obj))
-			for _, patch := range []string{`{"data":{"b":null,"c":"extra"}}`, `{"data":{"b":"2"}}`} {
-				_, err := clientFor(obj).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager})
+			kind, patches := types.MergePatchType, []string{`{"data":{"b":null,"c":"extra"}}`, `{"data":{"b":"2"}}`}
+			if tc.apply {
+				kind, patches = types.ApplyPatchType, []string{`{"apiVersion":"v1","kind":"ConfigMap","data":{"b":"2","c":"extra"}}`}
+			}
+			for _, patch := range patches {
+				_, err := clientFor(obj).Patch(ctx, name, kind, []byte(patch), metav1.PatchOptions{FieldManager: tc.manager})
 				Expect(err).NotTo(HaveOccurred())
 			}
 			applied(ctx, taskFor(ctx, obj))
 			_, live := applied(ctx, taskFor(ctx, configMap(name, "1")))
-			Expect(data(live)).To(Equal(want))
-			Expect(managers(live)).To(ContainElement(manager+" Update"), "what they hold besides is theirs")
+			Expect(data(live)).To(Equal(tc.want))
+			Expect(managers(live)).To(ContainElement(HavePrefix(tc.manager+" ")), "what they hold besides is theirs")
 		}
 	}, NodeTimeout(time.Minute))
 

@@ -17,8 +17,8 @@ const clientSideManager = "kubectl-client-side-apply"
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // Abandoned tells whether the target has dropped a live field that a sync removes though an apply alone would leave it, so that
-// a dry run does not show it: it was set by a client-side apply, whose fields a sync takes over first, or a person's tool holds
-// it too (see [Reclaim]). It is the three-way comparison of contract 3.2.
+// a dry run does not show it: it was set by a client-side apply, whose fields a sync takes over first, or somebody has updated it
+// (see [Reclaim]). It is the three-way comparison of contract 3.2.
 func Abandoned(target, live *unstructured.Unstructured) bool {
 	return held(target, live) || leftFromClient(target, live)
 }

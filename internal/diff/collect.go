@@ -216,7 +216,7 @@ func unequalItems(a, b []any, at fieldpath.Path, ids identities, found *collecti
 
 // abandonedPaths follows Abandoned.
 func (s Sides) abandonedPaths(found *collection) {
-	heldByHand(s.Target, s.Live).Leaves().Iterate(func(path fieldpath.Path) { found.add(path.Copy()) })
+	heldByUpdates(s.Target, s.Live).Leaves().Iterate(func(path fieldpath.Path) { found.add(path.Copy()) })
 	if !leftFromClient(s.Target, s.Live) {
 		return
 	}

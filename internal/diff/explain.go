@@ -124,7 +124,7 @@ func (s Sides) Explain(shown Sides) []Difference {
 			d.Applied, _ = excerpt(applied, live)
 		}
 		if d.Class == ClassNotInGit && reflect.DeepEqual(d.Applied, d.Live) {
-			d.Applied = nil // an apply alone would leave it; a sync takes it from its other managers first
+			d.Applied = nil // an apply alone would leave it; a sync takes it from those who have updated it first
 		}
 		differences = append(differences, d)
 	}

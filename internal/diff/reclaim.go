@@ -9,28 +9,28 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Reclaim gives the managed fields of a live object in which a person's tool no longer holds what the target has dropped; nil
-// when no tool does.
+// Reclaim gives the managed fields of a live object in which nobody holds what the target has dropped, but those with a claim to
+// it; nil when there is nothing to take.
 //
-// A field that Git sets and then drops goes from the cluster, as in the three-way comparison of contract 3.2. A server-side apply
-// leaves it if another manager owns it too. That is right for a controller, to which Git may hand the field over (Kubernetes,
-// server-side apply, transferring ownership). A person's edit, once in passing, is no such claim: it left the value that Git
-// wanted, and nobody will keep it. What a person has applied server-side, or scaled, is one.
+// A field that Git sets and then drops goes from the cluster: that is the three-way comparison of contract 3.2. A server-side
+// apply leaves it if another manager owns it too. That is right for one that has applied it server-side, or that writes it
+// through a subresource, as autoscalers do: to these Git may hand the field over (Kubernetes, server-side apply, transferring
+// ownership). A plain update is no such claim: it happened to leave the value that Git wanted.
 func Reclaim(target, live *unstructured.Unstructured) []metav1.ManagedFieldsEntry {
-	wanted := heldByHand(target, live)
-	if wanted.Empty() {
+	lost := heldByUpdates(target, live)
+	if lost.Empty() {
 		return nil
 	}
 	entries := live.GetManagedFields()
 	for i, entry := range entries {
-		if !editedBy(entry) {
+		if !updated(entry) {
 			continue
 		}
 		fields, err := fieldsOf(entry)
 		if err != nil {
 			continue
 		}
-		data, err := fields.Difference(wanted).ToJSON()
+		data, err := fields.Difference(lost).ToJSON()
 		if err != nil {
 			return nil
 		}
@@ -38,18 +38,18 @@ func Reclaim(target, live *unstructured.Unstructured) []metav1.ManagedFieldsEntr
 	}
 	return slices.DeleteFunc(entries, func(entry metav1.ManagedFieldsEntry) bool {
 		fields, err := fieldsOf(entry)
-		return editedBy(entry) && err == nil && fields.Empty()
+		return updated(entry) && err == nil && fields.Empty()
 	})
 }
 
 // held tells whether there is something to reclaim.
-func held(target, live *unstructured.Unstructured) bool { return !heldByHand(target, live).Empty() }
+func held(target, live *unstructured.Unstructured) bool { return !heldByUpdates(target, live).Empty() }
 
-// heldByHand are the live fields that we own, that the target has dropped, and that are owned besides by nobody but tools of
-// people. A field is compared in the version that it is recorded in.
-func heldByHand(target, live *unstructured.Unstructured) *fieldpath.Set {
+// heldByUpdates are the live fields that we own, that the target has dropped, and that are owned besides only by managers that
+// have updated them. A field is compared in the version that it is recorded in.
+func heldByUpdates(target, live *unstructured.Unstructured) *fieldpath.Set {
 	candidates := &fieldpath.Set{}
-	if !slices.ContainsFunc(live.GetManagedFields(), editedBy) {
+	if !slices.ContainsFunc(live.GetManagedFields(), updated) {
 		return candidates
 	}
 	for _, own := range ownedByUs(live) {
@@ -65,7 +65,7 @@ func heldByHand(target, live *unstructured.Unstructured) *fieldpath.Set {
 	if candidates.Empty() {
 		return candidates
 	}
-	byHand, byOthers := &fieldpath.Set{}, &fieldpath.Set{}
+	byUpdates, byOthers := &fieldpath.Set{}, &fieldpath.Set{}
 	for _, entry := range live.GetManagedFields() {
 		if ours(entry.Manager) {
 			continue
@@ -73,18 +73,18 @@ func heldByHand(target, live *unstructured.Unstructured) *fieldpath.Set {
 		fields, err := fieldsOf(entry)
 		switch {
 		case err != nil:
-		case editedBy(entry) && entry.APIVersion == live.GetAPIVersion():
-			byHand = byHand.Union(fields)
+		case updated(entry) && entry.APIVersion == live.GetAPIVersion():
+			byUpdates = byUpdates.Union(fields)
 		default:
 			byOthers = byOthers.Union(fields)
 		}
 	}
-	return candidates.Intersection(byHand).Difference(byOthers)
+	return candidates.Intersection(byUpdates).Difference(byOthers)
 }
 
-// editedBy tells whether an entry is an edit with a person's tool.
-func editedBy(entry metav1.ManagedFieldsEntry) bool {
-	return ByHand(entry.Manager) && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == ""
+// updated tells whether an entry is a plain update of somebody else.
+func updated(entry metav1.ManagedFieldsEntry) bool {
+	return !ours(entry.Manager) && entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == ""
 }
 
 func fieldsOf(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {

@@ -201,7 +201,7 @@ spec:
 		Expect(replicas).To(BeEquivalentTo(4))
 	}, NodeTimeout(time.Minute))
 
-	It("sees a field that Git has dropped although a person edited it in passing", func(ctx SpecContext) {
+	It("sees a field that Git has dropped although somebody has updated it", func(ctx SpecContext) {
 		obj := manifest("{apiVersion: v1, kind: ConfigMap, metadata: {name: dropped, namespace: default}, data: {a: '1', b: '1'}}")
 		put(ctx, stateOf(obj).Objects[0].Target)
 		for _, patch := range []string{`{"data":{"b":null}}`, `{"data":{"b":"1"}}`} {
