@@ -284,6 +284,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	s.comparison = s.memory.compare.Compare(ctx, refresh.Request{
 		State: s.memory.state, Snapshot: snapshot, Tracker: s.settings.Tracker, Instance: s.instance,
 		Predict: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			dryRuns.Inc()
 			return apply.Predict(ctx, r.Conn, obj)
 		},
 		Read: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -292,6 +293,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		Ignore: s.ignore(), JQTimeout: r.Options.JQTimeout, Namespace: refresh.NamespaceOf(s.app),
 		Forbidden: r.forbidden(s), ForbiddenVersion: s.permission,
 	})
+	comparisons.Add(float64(s.comparison.Compared))
 	return nil
 }
 
