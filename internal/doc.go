@@ -122,6 +122,6 @@
 //   - target imports diff, for the normal form and the hash of an object: what is applied and what is compared must be the same.
 //   - refresh imports resource and tracking, since a row of the comparison says which object it is and whose.
 //   - installation is a room of its own: controller and cli do not import each other, and both need what settings mean.
-//   - The tests of test/e2e and test/benchmark import operator beside cmd: they run it in process, where the race detector and
-//     the profiler see it. What needs a process of its own there, to kill it or to have two, runs the binary.
+//   - The tests of test/e2e import operator beside cmd: they run it in process, where the race detector and the profiler see it.
+//     What needs a process of its own there, to kill it or to have two, runs the binary, as test/benchmark does.
 package internal
