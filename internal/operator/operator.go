@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,6 +100,13 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err != nil {
 		return err
 	}
+	memory, err := options.memoryBudget(os.DirFS("/"))
+	if err != nil {
+		return err
+	}
+	if memory.heap > 0 {
+		debug.SetMemoryLimit(memory.heap)
+	}
 	managerOptions, err := newManagerOptions(options, served)
 	if err != nil {
 		return err
@@ -126,11 +135,11 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 		}
 	}
 	if options.runs(applicationController) {
-		if err := addApplications(ctx, mgr, config, options, served, invalid); err != nil {
+		if err := addApplications(ctx, mgr, config, options, served, memory, invalid); err != nil {
 			return err
 		}
 	}
-	log.Info("starting", "controllers", options.Controllers, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
+	log.Info("starting", "controllers", options.Controllers, "memoryLimit", memory.heap, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
@@ -168,7 +177,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 func watchedObjects(options *Options, served namespaces) (map[client.Object]cache.ByObject, error) {
 	control := map[string]cache.Config{options.Namespace: {}}
 	byObject := map[client.Object]cache.ByObject{
-		&argov1.Application{}: {Namespaces: served.watched()},
+		&argov1.Application{}: {Namespaces: served.watched(), Transform: cache.TransformStripManagedFields()},
 		&argov1.AppProject{}:  {Namespaces: control},
 		&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", installation.ConfigMap)},
 	}
@@ -180,7 +189,8 @@ func watchedObjects(options *Options, served namespaces) (map[client.Object]cach
 
 // addApplications joins the controller of Applications to the manager; invalid is what the dry run of a sync asks.
 func addApplications(
-	ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces, invalid func(*unstructured.Unstructured) string,
+	ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces, memory memoryBudget,
+	invalid func(*unstructured.Unstructured) string,
 ) error {
 	conn, err := cluster.InCluster(config)
 	if err != nil {
@@ -192,11 +202,12 @@ func addApplications(
 	}
 	repositories, err := target.Open(target.Options{
 		Git: git.Options{
-			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get, Guard: newGuard(config, options),
+			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), CacheBytes: memory.cache, Access: access.get,
+			Guard: newGuard(config, options),
 		},
-		Charts:           access.charts(config, options),
+		Charts:           access.charts(config, options, memory),
 		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
-		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: options.ManifestCache,
+		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: memory.manifests(options.ManifestCache),
 	})
 	if err != nil {
 		return err
@@ -223,6 +234,9 @@ func addApplications(
 	provider.reader, provider.retrack, provider.filter = mgr.GetClient(), reconciler.Watcher.Retrack, reconciler.Watcher.Store.Filter
 	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	if err := mgr.Add(&shedder{limit: memory.heap, caches: []func(){repositories.Shed, reconciler.Shed}, log: mgr.GetLogger()}); err != nil {
+		return fmt.Errorf("adding the guard of memory: %w", err)
 	}
 	project := defaultProject{client: mgr.GetClient(), namespace: options.Namespace, there: make(chan struct{})}
 	reconciler.Begin = project.there
