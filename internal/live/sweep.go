@@ -142,7 +142,7 @@ func (w *Watcher) Snapshot(ctx context.Context, instance string) (Snapshot, erro
 		return nil, fmt.Errorf("looking up the live objects: %w (%w)", err, context.Cause(ctx))
 	}
 	for _, key := range missing {
-		mapping, err := w.conn.Mapper.RESTMapping(key.GroupKind())
+		mapping, err := w.conn.Mapping(key.GroupKind().WithVersion(""))
 		if cluster.IsUnknownKind(err) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"path"
 	"runtime"
 	"runtime/debug"
@@ -41,6 +42,20 @@ func (b memoryBudget) manifests(asked int64) int64 {
 		return min(asked, b.heap/8)
 	}
 	return asked
+}
+
+// collectAt is how much the heap may grow, in percent of what is in use, before it is collected. Most of what is in use stays
+// for long, and what is allocated besides is little: a smaller heap is worth the more frequent collections.
+const collectAt = 50
+
+// enforce tells the Go runtime; the variable GOGC of the runtime counts before collectAt.
+func (b memoryBudget) enforce() {
+	if b.heap > 0 {
+		debug.SetMemoryLimit(b.heap)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 }
 
 // memoryBudget is the budget by the flag, else by the limit of the control group that the process runs in; root is the root of
@@ -122,13 +137,18 @@ func pathLimit(root fs.FS, mount, group, file string) (least int64, err error) {
 // unlimitedGroup is more than any machine has: version 1 says the largest number of pages for no limit.
 const unlimitedGroup = 1 << 60
 
-// shedder empties caches when the memory that is in use after a garbage collection comes near the limit: what is read again
-// costs time, and being killed costs more. Between collections it costs nothing.
-type shedder struct {
-	limit int64
+// keeper keeps memory low. When what is in use after a garbage collection comes near the limit, it empties caches: what is read
+// again costs time, and being killed costs more. When a burst of work is over, it gives back what that has needed. Between
+// collections it costs nothing.
+type keeper struct {
+	limit int64 // 0 for none
 	// caches empty what can be read again.
 	caches []func()
-	log    logr.Logger
+	// giveBack returns memory that is not in use to the system.
+	giveBack func()
+	// calm is how long there must be no collection for a burst to be over.
+	calm time.Duration
+	log  logr.Logger
 }
 
 const (
@@ -136,40 +156,56 @@ const (
 	shedAbove = 85
 	// shedPause is how long it takes at least until they are emptied again: they have to be of use in between.
 	shedPause = 30 * time.Second
+	// burstOver is how long there is no collection after a burst of work.
+	burstOver = 10 * time.Second
 )
 
 // Start implements [manager.Runnable].
-func (s *shedder) Start(ctx context.Context) error {
-	if s.limit <= 0 {
-		return nil
-	}
+func (k *keeper) Start(ctx context.Context) error {
 	collected := make(chan struct{}, 1)
 	afterCollections(ctx, collected)
-	var last time.Time
+	k.giveBack() // the start was the first burst
+	calm := time.NewTimer(k.calm)
+	defer calm.Stop()
+	var shed time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-collected:
-			if used := inUse(); used > s.limit/100*shedAbove && time.Since(last) > shedPause {
-				last = time.Now()
-				s.shed(used)
+			calm.Reset(k.calm)
+			if used := inUse(); k.limit > 0 && used > k.limit/100*shedAbove && time.Since(shed) > shedPause {
+				shed = time.Now()
+				k.shed(used)
+			}
+		case <-calm.C:
+			k.giveBack()
+			select {
+			case <-collected: // its own collection is no burst
+			case <-time.After(k.calm):
+			case <-ctx.Done():
 			}
 		}
 	}
 }
 
 // NeedLeaderElection implements [manager.LeaderElectionRunnable]: a process that waits has caches too.
-func (s *shedder) NeedLeaderElection() bool { return false }
+func (k *keeper) NeedLeaderElection() bool { return false }
 
 // shed empties the caches and gives the memory back.
-func (s *shedder) shed(used int64) {
-	for _, empty := range s.caches {
+func (k *keeper) shed(used int64) {
+	for _, empty := range k.caches {
 		empty()
 	}
+	k.giveBack()
+	k.log.Info("memory is short and caches were emptied: raise the memory limit, or have another operator for some of the applications",
+		"bytesInUse", used, "bytesInUseNow", inUse(), "limit", k.limit)
+}
+
+// giveBack returns what is not in use to the system: free heap, and the pages of the program's file that nothing needs now.
+func giveBack() {
 	debug.FreeOSMemory()
-	s.log.Info("memory is short and caches were emptied: raise the memory limit, or have another operator for some of the applications",
-		"bytesInUse", used, "bytesInUseNow", inUse(), "limit", s.limit)
+	releaseProgram()
 }
 
 // afterCollections sends a word after each garbage collection until ctx ends, unless one is still unread.

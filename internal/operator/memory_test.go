@@ -90,27 +90,50 @@ func TestMemoryBudgetOfOptions(t *testing.T) {
 	}
 }
 
-// shedding starts a shedder and gives what it writes to when it empties its caches.
-func shedding(t *testing.T, limit int64) (emptied chan struct{}, done chan error) {
+// keeping starts a keeper and gives what it writes to when it empties caches and when it gives memory back.
+func keeping(t *testing.T, limit int64, calm time.Duration) (emptied, given chan struct{}) {
 	t.Helper()
-	emptied, done = make(chan struct{}, 10), make(chan error, 1)
-	s := &shedder{limit: limit, caches: []func(){func() { emptied <- struct{}{} }}, log: logr.Discard()}
-	go func() { done <- s.Start(t.Context()) }()
-	return emptied, done
+	emptied, given = make(chan struct{}, 10), make(chan struct{}, 10)
+	k := &keeper{
+		limit: limit, caches: []func(){func() { emptied <- struct{}{} }}, giveBack: func() { runtime.GC(); given <- struct{}{} }, calm: calm,
+		log: logr.Discard(),
+	}
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- k.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return emptied, given
 }
 
-func TestShedder(t *testing.T) {
-	emptied, _ := shedding(t, 1<<20) // the test itself needs more
+// collectUntil has garbage collected until something is said.
+func collectUntil(t *testing.T, said <-chan struct{}, what string) {
+	t.Helper()
 	deadline := time.After(10 * time.Second)
-	for waiting := true; waiting; {
+	for {
 		runtime.GC()
 		select {
-		case <-emptied:
-			waiting = false
+		case <-said:
+			return
 		case <-deadline:
-			t.Fatal("the caches are not emptied although more memory is in use than the limit allows")
+			t.Fatal(what)
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+func TestCachesAreEmptied(t *testing.T) {
+	emptied, given := keeping(t, 1<<20, time.Hour) // the test itself needs more
+	<-given
+	collectUntil(t, emptied, "the caches are not emptied although more memory is in use than the limit allows")
+	select {
+	case <-given:
+	case <-time.After(10 * time.Second):
+		t.Error("what was in the caches is not given back")
 	}
 	for range 3 {
 		runtime.GC()
@@ -122,31 +145,33 @@ func TestShedder(t *testing.T) {
 	}
 }
 
-func TestShedderWithEnoughMemory(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	collected := make(chan struct{}, 1)
-	afterCollections(ctx, collected)
-	emptied, done := shedding(t, 1<<40)
-	for range 3 { // the word comes after every collection, not only after the first
-		runtime.GC()
-		select {
-		case <-collected:
-		case <-time.After(10 * time.Second):
-			t.Fatal("nobody tells of a garbage collection")
+func TestCachesAreKept(t *testing.T) {
+	for _, tc := range []struct {
+		reason string
+		limit  int64
+	}{{"there is memory enough", 1 << 40}, {"there is no limit", 0}} {
+		collected := make(chan struct{}, 1)
+		afterCollections(t.Context(), collected)
+		emptied, _ := keeping(t, tc.limit, time.Hour)
+		for range 3 { // the word comes after every collection, not only after the first
+			collectUntil(t, collected, "nobody tells of a garbage collection")
 		}
-	}
-	cancel()
-	select {
-	case <-emptied:
-		t.Error("caches are emptied although there is memory")
-	case err := <-done:
-		t.Errorf("the guard has ended: %v", err)
-	default:
+		select {
+		case <-emptied:
+			t.Errorf("%s, and the caches are emptied", tc.reason)
+		default:
+		}
 	}
 }
 
-func TestShedderWithoutLimit(t *testing.T) {
-	if err := (&shedder{}).Start(t.Context()); err != nil {
-		t.Error(err)
+func TestMemoryIsGivenBack(t *testing.T) {
+	_, given := keeping(t, 0, 20*time.Millisecond)
+	for range 3 { // at the start, after it, and after what is done next
+		select {
+		case <-given:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a burst is over, and its memory is kept")
+		}
+		runtime.GC()
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,9 +103,7 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err != nil {
 		return err
 	}
-	if memory.heap > 0 {
-		debug.SetMemoryLimit(memory.heap)
-	}
+	memory.enforce()
 	managerOptions, err := newManagerOptions(options, served)
 	if err != nil {
 		return err
@@ -218,12 +215,16 @@ func addApplications(
 	if err != nil {
 		return err
 	}
+	recorder, err := newEventRecorder(ctx, mgr)
+	if err != nil {
+		return err
+	}
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering:   repositories,
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Invalid:     invalid,
-		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
+		Settings:    provider.get, Recorder: recorder, Now: time.Now,
 		Options: application.Options{
 			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SyncTimeout: options.SyncTimeout, JQTimeout: options.JQTimeout,
 			SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
@@ -235,8 +236,10 @@ func addApplications(
 	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
-	if err := mgr.Add(&shedder{limit: memory.heap, caches: []func(){repositories.Shed, reconciler.Shed}, log: mgr.GetLogger()}); err != nil {
-		return fmt.Errorf("adding the guard of memory: %w", err)
+	if err := mgr.Add(&keeper{
+		limit: memory.heap, caches: []func(){repositories.Shed, reconciler.Shed}, giveBack: giveBack, calm: burstOver, log: mgr.GetLogger(),
+	}); err != nil {
+		return fmt.Errorf("adding the keeper of memory: %w", err)
 	}
 	project := defaultProject{client: mgr.GetClient(), namespace: options.Namespace, there: make(chan struct{})}
 	reconciler.Begin = project.there

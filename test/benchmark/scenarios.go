@@ -60,7 +60,7 @@ func (s *synced) measure(ctx context.Context, r *row, limit time.Duration) (took
 	if err != nil {
 		return 0, err
 	}
-	defer watching.events.Stop()
+	defer func() { watching.events.Stop() }() // it may be another one by then
 	profiled := make(chan error, 1)
 	go func() { profiled <- o.profile(ctx, r.Scenario, "profile", 5) }()
 	begin := time.Now()

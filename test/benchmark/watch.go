@@ -15,49 +15,70 @@ import (
 
 // observer follows the Applications.
 type observer struct {
+	bench  *bench
 	events watch.Interface
 	synced map[string]time.Time // when each was first seen Synced with no operation left
+	last   time.Time            // the latest of these
 }
 
 // observe begins to follow the Applications; nothing that happens later is missed.
 func (b *bench) observe(ctx context.Context) (*observer, error) {
+	o := &observer{bench: b, synced: map[string]time.Time{}}
+	return o, o.begin(ctx)
+}
+
+// begin looks at what is there and watches what comes.
+func (o *observer) begin(ctx context.Context) error {
 	list := &argov1.ApplicationList{}
-	if err := b.cluster.List(ctx, list, client.InNamespace(control), client.Limit(1)); err != nil {
-		return nil, fmt.Errorf("listing the applications: %w", err)
+	if err := o.bench.cluster.List(ctx, list, client.InNamespace(control)); err != nil {
+		return fmt.Errorf("listing the applications: %w", err)
 	}
-	events, err := b.cluster.Watch(ctx, list, client.InNamespace(control), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+	for i := range list.Items {
+		o.see(&list.Items[i])
+	}
+	var err error
+	o.events, err = o.bench.cluster.Watch(ctx, &argov1.ApplicationList{}, client.InNamespace(control),
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
 	if err != nil {
-		return nil, fmt.Errorf("watching the applications: %w", err)
+		return fmt.Errorf("watching the applications: %w", err)
 	}
-	return &observer{events: events, synced: map[string]time.Time{}}, nil
+	return nil
+}
+
+func (o *observer) see(app *argov1.Application) {
+	if app.Status.Sync.Status != argov1.SyncStatusSynced || app.Operation != nil {
+		return
+	}
+	if _, seen := o.synced[app.Name]; !seen {
+		o.last = time.Now()
+		o.synced[app.Name] = o.last
+	}
 }
 
 // until waits until n applications have been Synced, and gives the time at which the last one became so.
 func (o *observer) until(ctx context.Context, n int, limit time.Duration) (time.Time, error) {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
-	var last time.Time
 	for len(o.synced) < n {
 		select {
 		case event, open := <-o.events.ResultChan():
-			if !open || event.Type == watch.Error {
-				return last, fmt.Errorf("the watch of the applications ended: %v", event.Object)
-			}
-			app, ok := event.Object.(*argov1.Application)
-			if !ok || app.Status.Sync.Status != argov1.SyncStatusSynced || app.Operation != nil {
+			if !open || event.Type == watch.Error { // an API server may end a watch at any time
+				o.events.Stop()
+				if err := o.begin(ctx); err != nil {
+					return o.last, err
+				}
 				continue
 			}
-			if _, seen := o.synced[app.Name]; !seen {
-				last = time.Now()
-				o.synced[app.Name] = last
+			if app, ok := event.Object.(*argov1.Application); ok {
+				o.see(app)
 			}
 		case <-timeout.C:
-			return last, fmt.Errorf("%d of %d applications are Synced after %s", len(o.synced), n, limit)
+			return o.last, fmt.Errorf("%d of %d applications are Synced after %s", len(o.synced), n, limit)
 		case <-ctx.Done():
-			return last, context.Cause(ctx)
+			return o.last, context.Cause(ctx)
 		}
 	}
-	return last, nil
+	return o.last, nil
 }
 
 // reaction watches one object from the version that is given, acts, and gives the time from the beginning of the act until a
