@@ -15,26 +15,42 @@ func releaseProgram() {
 	if err != nil {
 		return
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return
 	}
-	for line := range strings.Lines(string(maps)) {
-		if from, to, ok := readOnly(line, program); ok {
-			_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED)
-		}
+	for _, a := range fileBacked(string(maps), program) {
+		_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, a.from, a.to-a.from, syscall.MADV_DONTNEED)
 	}
 }
 
-// readOnly tells whether a line of a process's maps (proc_pid_maps(5): address, permissions, offset, device, inode, path) is
-// about memory of the program's file that nobody can have written: what was written there would be lost.
-func readOnly(line, program string) (from, to uintptr, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) != 6 || fields[5] != program || (fields[1] != "r--p" && fields[1] != "r-xp") {
-		return 0, 0, false
+// area is a range of addresses.
+type area struct{ from, to uintptr }
+
+// fileBacked are the areas of the program's file that nobody can write to and of which every page is as in the file: what else is
+// in them would be lost. A linker that relocates constants writes to them before it takes the permission away; the kernel then
+// counts their pages as anonymous. The text is that of proc_pid_smaps(5): for each area a line with address, permissions, offset,
+// device, inode and path, and then its counts.
+func fileBacked(smaps, program string) (areas []area) {
+	var current area
+	for line := range strings.Lines(smaps) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0:
+		case !strings.HasSuffix(fields[0], ":"):
+			current = area{}
+			if len(fields) != 6 || fields[5] != program || (fields[1] != "r--p" && fields[1] != "r-xp") {
+				continue
+			}
+			if _, err := fmt.Sscanf(fields[0], "%x-%x", &current.from, &current.to); err != nil || current.from >= current.to {
+				current = area{}
+			}
+		case fields[0] == "Anonymous:" && current != (area{}):
+			if len(fields) > 1 && fields[1] == "0" {
+				areas = append(areas, current)
+			}
+			current = area{}
+		}
 	}
-	if _, err := fmt.Sscanf(fields[0], "%x-%x", &from, &to); err != nil || from >= to {
-		return 0, 0, false
-	}
-	return from, to, true
+	return areas
 }
