@@ -26,7 +26,9 @@ func TestShare(t *testing.T) {
 	if diff := cmp.Diff(before.Object, second.Object); diff != "" {
 		t.Errorf("an object changes when it shares (-before +after):\n%s", diff)
 	}
-	same := func(a, b *unstructured.Unstructured) bool { return reflect.ValueOf(set(a)).Pointer() == reflect.ValueOf(set(b)).Pointer() }
+	same := func(a, b *unstructured.Unstructured) bool {
+		return reflect.ValueOf(set(a)).Pointer() == reflect.ValueOf(set(b)).Pointer()
+	}
 	if !same(first, second) {
 		t.Error("two objects with equal managed fields have a set each")
 	}

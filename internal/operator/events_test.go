@@ -22,7 +22,9 @@ func (s *slowSink) take() (*eventsv1.Event, error) {
 }
 
 func (s *slowSink) Create(context.Context, *eventsv1.Event) (*eventsv1.Event, error) { return s.take() }
+
 func (s *slowSink) Update(context.Context, *eventsv1.Event) (*eventsv1.Event, error) { return s.take() }
+
 func (s *slowSink) Patch(context.Context, *eventsv1.Event, []byte) (*eventsv1.Event, error) {
 	return s.take()
 }

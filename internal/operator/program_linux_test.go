@@ -24,7 +24,8 @@ func TestFileBacked(t *testing.T) {
 		{"a kernel that does not tell", "00400000-02a8b000 r-xp 00000000 08:01 42   /tiphys\nRss: 100 kB\n", nil},
 		{
 			"one after the other",
-			"00400000-02a8b000 r-xp 00000000 08:01 42   /tiphys\n" + clean + "02a8b000-03f9d000 r--p 0268b000 08:01 42   /tiphys\n" + written, []area{{0x400000, 0x2a8b000}},
+			"00400000-02a8b000 r-xp 00000000 08:01 42   /tiphys\n" + clean + "02a8b000-03f9d000 r--p 0268b000 08:01 42   /tiphys\n" + written,
+			[]area{{0x400000, 0x2a8b000}},
 		},
 	} {
 		if diff := cmp.Diff(tc.want, fileBacked(tc.smaps, "/tiphys"), cmp.AllowUnexported(area{})); diff != "" {
