@@ -175,3 +175,19 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		runtime.GC()
 	}
 }
+
+func TestMemoryForManifests(t *testing.T) {
+	for _, tc := range []struct {
+		reason            string
+		heap, asked, want int64
+	}{
+		{"no limit", 0, 64 << 20, 64 << 20},
+		{"an eighth is more than what is asked for", 1 << 30, 64 << 20, 64 << 20},
+		{"an eighth is less", 128 << 20, 64 << 20, 16 << 20},
+		{"none is none", 128 << 20, 0, 0},
+	} {
+		if got := (memoryBudget{heap: tc.heap}).manifests(tc.asked); got != tc.want {
+			t.Errorf("%s: %d bytes, want %d", tc.reason, got, tc.want)
+		}
+	}
+}

@@ -197,15 +197,7 @@ func addApplications(
 	if err != nil {
 		return err
 	}
-	repositories, err := target.Open(target.Options{
-		Git: git.Options{
-			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), CacheBytes: memory.cache, Access: access.get,
-			Guard: newGuard(config, options),
-		},
-		Charts:           access.charts(config, options, memory),
-		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
-		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: memory.manifests(options.ManifestCache),
-	})
+	repositories, err := target.Open(renderingOptions(access, config, options, memory))
 	if err != nil {
 		return err
 	}
@@ -258,6 +250,19 @@ func addApplications(
 		return fmt.Errorf("following the credentials of repositories: %w", err)
 	}
 	return reconciler.SetupWithManager(ctx, mgr, served.serves)
+}
+
+// renderingOptions are those of what reads and renders sources.
+func renderingOptions(access *repositoryAccess, config *rest.Config, options *Options, memory memoryBudget) target.Options {
+	return target.Options{
+		Git: git.Options{
+			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), CacheBytes: memory.cache, Access: access.get,
+			Guard: newGuard(config, options),
+		},
+		Charts:           access.charts(config, options, memory),
+		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
+		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: memory.manifests(options.ManifestCache),
+	}
 }
 
 // resolveTTL shares one answer of a repository between the applications of one polling round.
