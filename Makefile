@@ -96,10 +96,20 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 		done; \
 	done
 
-COUNT ?= 1
 .PHONY: bench
-bench: build controlplane ## Run the benchmarks. COUNT=10 for benchstat; PKG narrows it down.
-	go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 60m $(if $(filter-out ./...,$(PKG)),$(PKG),./internal/... ./test/benchmark/...)
+bench: build controlplane ## Measure the operator beside the bare API server: a table, and bin/benchmark.json. SCENARIOS=apps,single SCALE=0.1 PROFILES=DIR.
+	@CGO_ENABLED=0 go run -trimpath ./test/benchmark $(if $(SCENARIOS),-scenarios '$(SCENARIOS)') $(if $(SCALE),-scale $(SCALE)) \
+		$(if $(PROFILES),-profiles '$(abspath $(PROFILES))')
+
+COUNT ?= 1
+BENCH ?= .
+.PHONY: bench-micro
+bench-micro: ## Run the benchmarks of the packages, on ladders of sizes. PKG=./internal/plan BENCH=Next COUNT=10 OUT=bin/new.txt for benchstat.
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m $(if $(filter-out ./...,$(PKG)),$(PKG),./internal/...) $(if $(OUT),| tee '$(OUT)')
+
+.PHONY: bench-compare
+bench-compare: bin/tools/benchstat ## Compare two outputs of bench-micro: OLD=bin/old.txt NEW=bin/new.txt.
+	bin/tools/benchstat '$(OLD)' '$(NEW)'
 
 ##@ Develop
 

@@ -4,6 +4,7 @@ package cluster
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -36,6 +37,7 @@ type Conn struct {
 	Mapper meta.RESTMapper
 
 	versions versionCache
+	mappings sync.Map // schema.GroupVersionKind -> *meta.RESTMapping, those that were found
 }
 
 // InCluster connects to the cluster that the operator itself runs in.
@@ -74,9 +76,25 @@ func Connect(config *rest.Config, server, name string) (*Conn, error) {
 	return conn, nil
 }
 
-// Mapping is the resource that serves a kind. IsUnknownKind tells whether the error means that there is none.
+// Mapping is the resource that serves a kind; without a version, in the preferred one. IsUnknownKind tells whether the error
+// means that there is none. What was found once is kept, as in the mapper below, whose search through all kinds is too slow to
+// be made for every object.
 func (c *Conn) Mapping(gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
-	return c.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if known, ok := c.mappings.Load(gvk); ok {
+		if mapping, ok := known.(*meta.RESTMapping); ok {
+			return mapping, nil
+		}
+	}
+	var versions []string
+	if gvk.Version != "" {
+		versions = append(versions, gvk.Version)
+	}
+	mapping, err := c.Mapper.RESTMapping(gvk.GroupKind(), versions...)
+	if err != nil {
+		return nil, err
+	}
+	c.mappings.Store(gvk, mapping)
+	return mapping, nil
 }
 
 // IsUnknownKind tells whether a lookup failed because the cluster does not serve the kind, rather than because it could

@@ -42,13 +42,15 @@ func compared(live, predicted *unstructured.Unstructured) (sets []*fieldpath.Set
 // a list stand.
 func differs(set *fieldpath.Set, a, b any) bool {
 	var places [][2]int
-	for element := range set.Union(below(set)).Members.All() {
-		x, atA, inA := step(a, element)
-		y, atB, inB := step(b, element)
-		if inA != inB {
+	elements := set.Union(below(set)).Members
+	inA, inB := newFinder(a, elements.Size()), newFinder(b, elements.Size())
+	for element := range elements.All() {
+		x, atA, isInA := inA.find(element)
+		y, atB, isInB := inB.find(element)
+		if isInA != isInB {
 			return true
 		}
-		if !inA {
+		if !isInA {
 			continue
 		}
 		fields, holdsMore := set.Children.Get(element)

@@ -7,8 +7,6 @@
 package diff
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -19,8 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-
-	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
 )
 
 // StatusScope is the option ignoreResourceStatusField (contract 3.4).
@@ -131,45 +127,6 @@ func number(v any) (float64, bool) {
 		return n, true
 	}
 	return 0, false
-}
-
-// dropped tells whether our field manager owns a field that is live and that the target does not set: an apply would remove
-// it. Fields that were recorded in another version of the kind cannot be looked up in the live object, so they count as live.
-func dropped(target, live *unstructured.Unstructured) bool {
-	for _, own := range ownedByUs(live) {
-		if own.set == nil {
-			return true
-		}
-		missing, converted := false, own.version != live.GetAPIVersion()
-		own.set.Iterate(func(path fieldpath.Path) {
-			missing = missing || (!has(target.Object, path) && (converted || has(live.Object, path)))
-		})
-		if missing {
-			return true
-		}
-	}
-	return false
-}
-
-// owned are the fields of our field manager in one version of a kind; set is nil when they cannot be read.
-type owned struct {
-	version string
-	set     *fieldpath.Set
-}
-
-func ownedByUs(obj *unstructured.Unstructured) []owned {
-	var list []owned
-	for _, entry := range obj.GetManagedFields() {
-		if entry.Manager != argov1.FieldManager || entry.Operation != "Apply" || entry.Subresource != "" || entry.FieldsV1 == nil {
-			continue
-		}
-		own := owned{version: cmp.Or(entry.APIVersion, obj.GetAPIVersion()), set: &fieldpath.Set{}}
-		if err := own.set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
-			own.set = nil
-		}
-		list = append(list, own)
-	}
-	return list
 }
 
 // has tells whether the value has something at the path.

@@ -40,6 +40,7 @@ type Store struct {
 
 	mu         sync.RWMutex
 	tracker    tracking.Tracker
+	shared     sharing
 	entries    map[resource.Key]*entry
 	byInstance map[string]map[resource.Key]struct{}
 	wanted     map[resource.Key]map[string]struct{} // which applications have a target of that key
@@ -57,7 +58,7 @@ const maxGraves = 4096
 // NewStore makes an empty index; notify is called for each change, without locks held.
 func NewStore(tracker tracking.Tracker, notify func(Change)) *Store {
 	return &Store{
-		tracker: tracker, notify: notify,
+		tracker: tracker, notify: notify, shared: sharing{},
 		entries:    map[resource.Key]*entry{},
 		byInstance: map[string]map[resource.Key]struct{}{},
 		wanted:     map[resource.Key]map[string]struct{}{},
@@ -98,7 +99,7 @@ func (s *Store) owner(obj metav1.Object) (instance string, ok bool) {
 	return s.tracker.Owner(obj)
 }
 
-// Put takes in an object as it was seen; one older than what is known is ignored.
+// Put takes in an object as it was seen, and may change it until it returns; one older than what is known is ignored.
 func (s *Store) Put(obj *unstructured.Unstructured) {
 	key := resource.KeyOf(obj)
 	s.mu.Lock()
@@ -110,6 +111,9 @@ func (s *Store) Put(obj *unstructured.Unstructured) {
 	}
 	e := &entry{resourceVersion: obj.GetResourceVersion(), instance: instance, owned: len(obj.GetOwnerReferences()) > 0}
 	if instance != "" || len(s.wanted[key]) > 0 {
+		if old == nil || old.object != obj {
+			s.shared.share(obj)
+		}
 		e.object = obj
 	}
 	s.entries[key] = e

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,23 +61,49 @@ func (w *Watcher) search(ctx context.Context) ([]schema.GroupVersionKind, error)
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
 	}
-	var found []schema.GroupVersionKind
+	var kinds []schema.GroupVersionKind
+	var resources []schema.GroupVersionResource
 	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, lists) {
 		gv, err := schema.ParseGroupVersion(list.GroupVersion)
 		if err != nil {
 			return nil, fmt.Errorf("discovering the kinds of the cluster: %w", err)
 		}
 		for _, r := range list.APIResources {
-			if gv.Group == "events.k8s.io" || r.Kind == "Event" || r.Kind == "Lease" {
-				continue
+			if gv.Group != "events.k8s.io" && r.Kind != "Event" && r.Kind != "Lease" {
+				kinds, resources = append(kinds, gv.WithKind(r.Kind)), append(resources, gv.WithResource(r.Name))
 			}
-			tracked, err := w.holdsTracked(ctx, gv.WithResource(r.Name))
-			if err != nil {
-				return nil, err
+		}
+	}
+	return w.thoseWithTracked(ctx, kinds, resources)
+}
+
+// sweepParallel is how many kinds are searched at the same time: the first application waits for the answer.
+const sweepParallel = 8
+
+// thoseWithTracked are the kinds whose resources hold tracked objects.
+func (w *Watcher) thoseWithTracked(ctx context.Context, kinds []schema.GroupVersionKind, resources []schema.GroupVersionResource) ([]schema.GroupVersionKind, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	tracked, slots := make([]bool, len(kinds)), make(chan struct{}, sweepParallel)
+	var all sync.WaitGroup
+	for i := range kinds {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			var err error
+			if tracked[i], err = w.holdsTracked(ctx, resources[i]); err != nil {
+				cancel(err) // the first one counts
 			}
-			if tracked {
-				found = append(found, gv.WithKind(r.Kind))
-			}
+		})
+	}
+	all.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var found []schema.GroupVersionKind
+	for i, kind := range kinds {
+		if tracked[i] {
+			found = append(found, kind)
 		}
 	}
 	return found, nil
@@ -115,7 +142,7 @@ func (w *Watcher) Snapshot(ctx context.Context, instance string) (Snapshot, erro
 		return nil, fmt.Errorf("looking up the live objects: %w (%w)", err, context.Cause(ctx))
 	}
 	for _, key := range missing {
-		mapping, err := w.conn.Mapper.RESTMapping(key.GroupKind())
+		mapping, err := w.conn.Mapping(key.GroupKind().WithVersion(""))
 		if cluster.IsUnknownKind(err) {
 			continue
 		}

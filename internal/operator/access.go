@@ -127,8 +127,11 @@ func (a *repositoryAccess) named(ctx context.Context, name, project string) (str
 }
 
 // charts are the options of what reads charts.
-func (a *repositoryAccess) charts(config *rest.Config, options *Options) helmrepo.Options {
-	return helmrepo.Options{Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: a.get, Named: a.named, Guard: newGuard(config, options)}
+func (a *repositoryAccess) charts(config *rest.Config, options *Options, memory memoryBudget) helmrepo.Options {
+	return helmrepo.Options{
+		Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), CacheBytes: memory.cache, Access: a.get, Named: a.named,
+		Guard: newGuard(config, options),
+	}
 }
 
 // newGuard refuses what a repository may not send us to; nil refuses nothing.

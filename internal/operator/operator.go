@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,6 +99,11 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 	if err != nil {
 		return err
 	}
+	memory, err := options.memoryBudget(os.DirFS("/"))
+	if err != nil {
+		return err
+	}
+	memory.enforce()
 	managerOptions, err := newManagerOptions(options, served)
 	if err != nil {
 		return err
@@ -126,11 +132,11 @@ func Run(ctx context.Context, config *rest.Config, options *Options) error {
 		}
 	}
 	if options.runs(applicationController) {
-		if err := addApplications(ctx, mgr, config, options, served, invalid); err != nil {
+		if err := addApplications(ctx, mgr, config, options, served, memory, invalid); err != nil {
 			return err
 		}
 	}
-	log.Info("starting", "controllers", options.Controllers, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
+	log.Info("starting", "controllers", options.Controllers, "memoryLimit", memory.heap, "namespace", options.Namespace, "applicationNamespaces", options.ApplicationNamespaces)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
@@ -168,7 +174,7 @@ func newManagerOptions(options *Options, served namespaces) (ctrl.Options, error
 func watchedObjects(options *Options, served namespaces) (map[client.Object]cache.ByObject, error) {
 	control := map[string]cache.Config{options.Namespace: {}}
 	byObject := map[client.Object]cache.ByObject{
-		&argov1.Application{}: {Namespaces: served.watched()},
+		&argov1.Application{}: {Namespaces: served.watched(), Transform: cache.TransformStripManagedFields()},
 		&argov1.AppProject{}:  {Namespaces: control},
 		&corev1.ConfigMap{}:   {Namespaces: control, Field: fields.OneTermEqualSelector("metadata.name", installation.ConfigMap)},
 	}
@@ -180,7 +186,8 @@ func watchedObjects(options *Options, served namespaces) (map[client.Object]cach
 
 // addApplications joins the controller of Applications to the manager; invalid is what the dry run of a sync asks.
 func addApplications(
-	ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces, invalid func(*unstructured.Unstructured) string,
+	ctx context.Context, mgr manager.Manager, config *rest.Config, options *Options, served namespaces, memory memoryBudget,
+	invalid func(*unstructured.Unstructured) string,
 ) error {
 	conn, err := cluster.InCluster(config)
 	if err != nil {
@@ -190,14 +197,7 @@ func addApplications(
 	if err != nil {
 		return err
 	}
-	repositories, err := target.Open(target.Options{
-		Git: git.Options{
-			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), Access: access.get, Guard: newGuard(config, options),
-		},
-		Charts:           access.charts(config, options),
-		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
-		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: options.ManifestCache,
-	})
+	repositories, err := target.Open(renderingOptions(access, config, options, memory))
 	if err != nil {
 		return err
 	}
@@ -207,12 +207,16 @@ func addApplications(
 	if err != nil {
 		return err
 	}
+	recorder, err := newEventRecorder(ctx, mgr)
+	if err != nil {
+		return err
+	}
 	reconciler := &application.Reconciler{
 		Client: mgr.GetClient(), Conn: conn, Runner: apply.NewRunner(parallelism(options.Parallelism)),
 		Rendering:   repositories,
 		Permissions: permissions{cluster: policy.Cluster{Server: conn.Server, Name: conn.Name}, controlNamespace: options.Namespace},
 		Invalid:     invalid,
-		Settings:    provider.get, Recorder: mgr.GetEventRecorder("tiphys"), Now: time.Now,
+		Settings:    provider.get, Recorder: recorder, Now: time.Now,
 		Options: application.Options{
 			ControlNamespace: options.Namespace, WaveDelay: options.WaveDelay, SyncTimeout: options.SyncTimeout, JQTimeout: options.JQTimeout,
 			SelfHeal: options.SelfHeal, Concurrency: options.StatusProcessors,
@@ -223,6 +227,11 @@ func addApplications(
 	provider.reader, provider.retrack, provider.filter = mgr.GetClient(), reconciler.Watcher.Retrack, reconciler.Watcher.Store.Filter
 	if err := metrics.Registry.Register(&application.Collector{Reader: servedReader{mgr.GetClient(), served}}); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	if err := mgr.Add(&keeper{
+		limit: memory.heap, caches: []func(){repositories.Shed, reconciler.Shed}, giveBack: giveBack, calm: burstOver, log: mgr.GetLogger(),
+	}); err != nil {
+		return fmt.Errorf("adding the keeper of memory: %w", err)
 	}
 	project := defaultProject{client: mgr.GetClient(), namespace: options.Namespace, there: make(chan struct{})}
 	reconciler.Begin = project.there
@@ -241,6 +250,19 @@ func addApplications(
 		return fmt.Errorf("following the credentials of repositories: %w", err)
 	}
 	return reconciler.SetupWithManager(ctx, mgr, served.serves)
+}
+
+// renderingOptions are those of what reads and renders sources.
+func renderingOptions(access *repositoryAccess, config *rest.Config, options *Options, memory memoryBudget) target.Options {
+	return target.Options{
+		Git: git.Options{
+			Dir: options.CacheDir, Timeout: options.GitTimeout, ResolveTTL: resolveTTL(options.Timeout), CacheBytes: memory.cache, Access: access.get,
+			Guard: newGuard(config, options),
+		},
+		Charts:           access.charts(config, options, memory),
+		Worker:           worker.Options{Processes: options.RenderProcesses, MemoryBytes: options.RenderMemory, Timeout: options.RenderTimeout},
+		MaxManifestBytes: options.MaxManifestBytes, ManifestCacheBytes: memory.manifests(options.ManifestCache),
+	}
 }
 
 // resolveTTL shares one answer of a repository between the applications of one polling round.

@@ -43,6 +43,8 @@ type Options struct {
 	RenderTimeout         time.Duration
 	ManifestCache         int64
 	AllowLocalRemotes     bool
+	// MemoryLimit is in bytes; 0 means that of the control group.
+	MemoryLimit int64
 	// Controllers are those that run.
 	Controllers   []string
 	SealedSecrets SealedSecretOptions
@@ -74,6 +76,7 @@ var environment = map[string]string{
 	"self-heal-backoff-cap":                 "ARGOCD_APPLICATION_CONTROLLER_SELF_HEAL_BACKOFF_CAP_SECONDS",
 	"manifest-cache-bytes":                  "TIPHYS_MANIFEST_CACHE_BYTES",
 	"webhook-parallelism-limit":             "ARGOCD_SERVER_WEBHOOK_PARALLELISM_LIMIT",
+	"memory-limit":                          "TIPHYS_MEMORY_LIMIT",
 	"max-combined-directory-manifests-size": "ARGOCD_REPO_SERVER_MAX_COMBINED_DIRECTORY_MANIFESTS_SIZE",
 }
 
@@ -120,6 +123,8 @@ func (o *Options) register(flags *pflag.FlagSet) {
 	flags.Var(size{&o.RenderMemory}, "render-memory", "memory that each of these processes may have, such as 512Mi")
 	o.ManifestCache = 64 << 20
 	flags.Var(size{&o.ManifestCache}, "manifest-cache-bytes", "memory for rendered manifests, such as 64Mi, that applications and revisions share")
+	flags.Var(size{&o.MemoryLimit}, "memory-limit",
+		"memory that the operator and the processes that render may have together, such as 1Gi; without it, the limit of the control group")
 	o.MaxManifestBytes = 10_000_000
 	flags.Var(size{&o.MaxManifestBytes}, "max-combined-directory-manifests-size", "largest sum of a directory's manifests, such as 10M or 10Mi")
 	flags.StringSliceVar(&o.Controllers, "controllers", []string{applicationController, sealedSecretController}, "controllers that run")
@@ -156,6 +161,9 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
+// leastMemory is what the operator needs with a few applications.
+const leastMemory = 128 << 20
+
 // leastRenderMemory is what the binary needs by itself, and a little more.
 const leastRenderMemory = 64 << 20
 
@@ -181,6 +189,9 @@ func (o *Options) validate() error {
 	}
 	if o.RenderMemory < leastRenderMemory {
 		errs = append(errs, fmt.Errorf("render-memory is %d bytes: write 64Mi or more", o.RenderMemory))
+	}
+	if o.MemoryLimit != 0 && o.MemoryLimit < leastMemory {
+		errs = append(errs, fmt.Errorf("memory-limit is %d bytes: write 128Mi or more", o.MemoryLimit))
 	}
 	if o.RenderTimeout <= 0 {
 		errs = append(errs, errors.New("render-timeout is 0: a template that never ends would be waited for for ever"))

@@ -77,6 +77,7 @@ func TestOptions(t *testing.T) {
 		}, nil, func(o *Options) {
 			o.Timeout, o.Jitter, o.SyncTimeout, o.JQTimeout = 3*time.Minute, 0, 90*time.Minute, 250*time.Millisecond
 		}},
+		{"a memory limit", map[string]string{"TIPHYS_MEMORY_LIMIT": "1Gi"}, nil, func(o *Options) { o.MemoryLimit = 1 << 30 }},
 		{"no polling", map[string]string{"ARGOCD_RECONCILIATION_TIMEOUT": "0"}, nil, func(o *Options) { o.Timeout = 0 }},
 		{
 			"a flag wins over the variable",
@@ -143,6 +144,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		{"a limit below none", nil, []string{"--kubectl-parallelism-limit=-1"}, []string{"kubectl-parallelism-limit is -1"}},
 		{"a back-off that shrinks to nothing", nil, []string{"--self-heal-backoff-factor=0"}, []string{"self-heal-backoff-factor is 0"}},
 		{"a Git server may not be silent for ever", nil, []string{"--git-request-timeout=0"}, []string{"git-request-timeout"}},
+		{"memory that the program alone needs", nil, []string{"--memory-limit=64Mi"}, []string{"memory-limit is 67108864 bytes: write 128Mi or more"}},
 		{"no control namespace", nil, []string{"--namespace="}, []string{"namespace is empty"}},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -240,9 +242,6 @@ func TestDeploymentSetsTheVariables(t *testing.T) {
 	}
 	given := []string{}
 	for _, env := range deployment.Spec.Template.Spec.Containers[0].Env {
-		if env.Name == "GOMEMLIMIT" {
-			continue
-		}
 		given = append(given, env.Name)
 		if ref := env.ValueFrom.ConfigMapKeyRef; ref != nil && (ref.Optional == nil || !*ref.Optional) {
 			t.Errorf("%s: without its key in %s the pod would not start", env.Name, ref.Name)

@@ -142,20 +142,18 @@ func terminate(s *situation) (Step, bool) {
 
 // reject ends a sync that holds a task which may not be done, before anything is touched (contract 2.4 step 2).
 func reject(s *situation) (Step, bool) {
-	var reasons []string
+	var reasons distinct
 	for _, task := range s.tasks {
 		if task.Rejected == (Rejection{}) {
 			continue
 		}
-		if !slices.Contains(reasons, task.Rejected.Reason) {
-			reasons = append(reasons, task.Rejected.Reason)
-		}
+		reasons.add(task.Rejected.Reason)
 		s.rows.put(row(task, argov1.ResultCodeSyncFailed, task.Rejected.Message, ""))
 	}
-	if len(reasons) == 0 {
+	if len(reasons.texts) == 0 {
 		return Step{}, false
 	}
-	return s.end(argov1.OperationFailed, "one or more synchronization tasks are not valid: "+strings.Join(reasons, "; ")), true
+	return s.end(argov1.OperationFailed, "one or more synchronization tasks are not valid: "+strings.Join(reasons.texts, "; ")), true
 }
 
 // validate is the dry run of all tasks of all phases and waves, with all errors at once (contract 2.4 step 3).

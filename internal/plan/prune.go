@@ -29,13 +29,12 @@ func pruneTask(options Options, object Object) Task {
 
 // mirrorWaves swaps the waves of prunes symmetrically, so that what came last goes first (contract 2.6).
 func mirrorWaves(prunes []Task) {
-	var waves []int
-	for _, task := range prunes {
-		if !slices.Contains(waves, task.Wave) {
-			waves = append(waves, task.Wave)
-		}
+	waves := make([]int, len(prunes))
+	for i, task := range prunes {
+		waves[i] = task.Wave
 	}
 	slices.Sort(waves)
+	waves = slices.Compact(waves)
 	for i := range prunes {
 		at, _ := slices.BinarySearch(waves, prunes[i].Wave)
 		prunes[i].Wave = waves[len(waves)-1-at]

@@ -13,15 +13,13 @@ import (
 // outcome were not done and stay pending.
 func Record(in Input, step Step, outcomes []Outcome) Step {
 	rows := newLedger(step.Results)
-	var reasons []string
+	var reasons distinct
 	done := rows.settleGone(step.gone)
 	for _, outcome := range outcomes {
 		task := outcome.Action.Task
 		switch {
 		case outcome.Err != nil:
-			if !slices.Contains(reasons, outcome.Err.Error()) {
-				reasons = append(reasons, outcome.Err.Error())
-			}
+			reasons.add(outcome.Err.Error())
 			rows.put(failed(outcome, rows.of(task)))
 		case outcome.Action.Verb == Apply, outcome.Action.Verb == Prune:
 			done = true
@@ -29,8 +27,8 @@ func Record(in Input, step Step, outcomes []Outcome) Step {
 		}
 	}
 	recorded := Step{Phase: step.Phase, Message: step.Message, Results: rows.withoutIntents()}
-	if len(reasons) > 0 {
-		recorded.Phase, recorded.Message = failure(in, step, reasons, done)
+	if len(reasons.texts) > 0 {
+		recorded.Phase, recorded.Message = failure(in, step, reasons.texts, done)
 		return recorded
 	}
 	recorded.Pause = step.Pause
@@ -175,13 +173,29 @@ func (l *ledger) withoutIntents() argov1.ResourceResults {
 
 // reasons are the messages of the failed tasks of some rows, each once.
 func (l *ledger) reasons(of func(*argov1.ResourceResult) bool) []string {
-	var reasons []string
+	var reasons distinct
 	for _, r := range l.rows {
-		if of(r) && r.Status == argov1.ResultCodeSyncFailed && !slices.Contains(reasons, r.Message) {
-			reasons = append(reasons, r.Message)
+		if of(r) && r.Status == argov1.ResultCodeSyncFailed {
+			reasons.add(r.Message)
 		}
 	}
-	return reasons
+	return reasons.texts
+}
+
+// distinct are texts in the order in which they were added first.
+type distinct struct {
+	texts []string
+	seen  map[string]bool
+}
+
+func (d *distinct) add(text string) {
+	if d.seen[text] {
+		return
+	}
+	if d.seen == nil {
+		d.seen = map[string]bool{}
+	}
+	d.seen[text], d.texts = true, append(d.texts, text)
 }
 
 func withReasons(message string, reasons []string) string {

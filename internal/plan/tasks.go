@@ -15,18 +15,18 @@ import (
 // Tasks are all tasks of a sync in the order in which they are done (contract 2.2).
 func Tasks(in Input) []Task {
 	var tasks, prunes []Task
-	live := liveObjects(in.Objects)
+	live, selected := liveObjects(in.Objects), selection(in.Options)
 	for _, object := range in.Objects {
 		switch {
 		case object.Target != nil && resource.IsSkipped(object.Target):
 		case object.Target != nil && resource.IsHook(object.Target):
 			tasks = append(tasks, hookTasks(in.Options, object, live)...)
 		case object.Target != nil:
-			if task := applyTask(in.Options, object); selected(in.Options, task.Key) {
+			if task := applyTask(in.Options, object); selected(task.Key) {
 				tasks = append(tasks, task)
 			}
 		case object.SelfReferenced && !resource.IsHook(object.Live):
-			if task := pruneTask(in.Options, object); selected(in.Options, task.Key) {
+			if task := pruneTask(in.Options, object); selected(task.Key) {
 				prunes = append(prunes, task)
 			}
 		}
@@ -122,11 +122,20 @@ func isNamespaceTask(task Task) bool {
 	return task.Key.Kind == "Namespace" && task.Phase == argov1.SyncPhasePreSync && !task.IsHook() && task.RowNamespace == ""
 }
 
-// selected tells whether a selective sync covers the object; an empty namespace matches any (contract 1.6).
-func selected(options Options, key resource.Key) bool {
-	return len(options.Resources) == 0 || slices.ContainsFunc(options.Resources, func(r argov1.SyncOperationResource) bool {
-		return r.Group == key.Group && r.Kind == key.Kind && r.Name == key.Name && (r.Namespace == "" || r.Namespace == key.Namespace)
-	})
+// selection tells which objects a selective sync covers; an empty namespace matches any (contract 1.6).
+func selection(options Options) func(resource.Key) bool {
+	if len(options.Resources) == 0 {
+		return func(resource.Key) bool { return true }
+	}
+	chosen := make(map[resource.Key]bool, len(options.Resources))
+	for _, r := range options.Resources {
+		chosen[resource.Key{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}] = true
+	}
+	return func(key resource.Key) bool {
+		anywhere := key
+		anywhere.Namespace = ""
+		return chosen[key] || chosen[anywhere]
+	}
 }
 
 // definedKind is the group and kind that a CustomResourceDefinition makes known.

@@ -131,8 +131,8 @@ func sameVersion(a, b *unstructured.Unstructured) bool {
 		a.GetResourceVersion() == b.GetResourceVersion() && a.GetUID() == b.GetUID())
 }
 
-// renew makes the row of a pair anew; the verdict of the server is asked for only if one of the objects is another.
-func (m *Memory) renew(ctx context.Context, req Request, p *pair, object target.Object, found *unstructured.Unstructured) {
+// renew makes the row of a pair anew, and tells whether it had to be judged for that: only if one of the objects is another.
+func (m *Memory) renew(ctx context.Context, req Request, p *pair, object target.Object, found *unstructured.Unstructured) (judged bool) {
 	verdictHolds, last := p.verdictHolds(object, found), p.row
 	row := Row{
 		Key: object.Key, Target: object.Target, Live: found, UnknownKind: object.Unknown, Modified: true,
@@ -147,9 +147,11 @@ func (m *Memory) renew(ctx context.Context, req Request, p *pair, object target.
 	case m.rulesErr != nil:
 		p.known = false
 	default:
+		judged = true
 		p.known, p.err = m.judge(ctx, req, &row)
 	}
 	p.row, p.hash = row, object.Hash
+	return judged
 }
 
 // own fills in whose the live object is, and whether the project permits it.

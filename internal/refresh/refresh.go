@@ -55,6 +55,8 @@ type Comparison struct {
 	Rows []Row
 	// Status is that of the whole application.
 	Status argov1.SyncStatusCode
+	// Compared is how many pairs were compared for it; the others are known from before.
+	Compared int
 	// Rules are the differences that were ignored, see diff.RespectIgnored; nil when Err says that they cannot be read.
 	Rules *diff.Rules
 	// Err is why a comparison could not be finished; all statuses are then Unknown (contract 3.5).
@@ -105,8 +107,8 @@ func (m *Memory) Compare(ctx context.Context, req Request) *Comparison {
 			matched++
 		}
 		pair := &m.pairs[i]
-		if !pair.holds(ready, object, found) {
-			m.renew(ctx, req, pair, object, found)
+		if !pair.holds(ready, object, found) && m.renew(ctx, req, pair, object, found) && found != nil {
+			comparison.Compared++
 		}
 		if pair.err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", object.Key, pair.err))

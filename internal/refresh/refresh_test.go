@@ -618,30 +618,3 @@ func TestOneEventComparesOneObject(t *testing.T) {
 		t.Errorf("a new commit that changes nothing but one object: %d dry runs, %d rows", len(s.asked), len(got.Rows))
 	}
 }
-
-func BenchmarkOneEvent(b *testing.B) {
-	for _, size := range []int{10, 100, 1000, 10000} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			targets, objects := make([]*unstructured.Unstructured, size), make([]*unstructured.Unstructured, size)
-			for i := range size {
-				targets[i] = configMap(fmt.Sprintf("c%d", i), "1")
-				objects[i] = stored(configMap(fmt.Sprintf("c%d", i), "1"), strconv.Itoa(i+1))
-			}
-			m, s := &Memory{}, &server{}
-			req := Request{State: state(b, targets...), Snapshot: snapshot(objects...), Instance: instance, Predict: s.predict}
-			m.Compare(b.Context(), req)
-			key, version := resource.KeyOf(objects[size/2]), size
-			b.ReportAllocs()
-			for b.Loop() {
-				version++
-				req.Snapshot[key] = stored(configMap(key.Name, "2"), strconv.Itoa(version))
-				if got := m.Compare(b.Context(), req); got.Status != "OutOfSync" {
-					b.Fatal(got.Status)
-				}
-			}
-			if len(s.asked) != version-size {
-				b.Fatalf("%d dry runs for %d events", len(s.asked), version-size)
-			}
-		})
-	}
-}

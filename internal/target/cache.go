@@ -51,6 +51,15 @@ func NewCache(limit int64) *Cache {
 	return &Cache{limit: limit, byRecipe: map[recipe][]*list.Element{}, order: list.New()}
 }
 
+// Clear forgets everything.
+func (c *Cache) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.byRecipe)
+	c.order.Init()
+	c.bytes = 0
+}
+
 // Renderer is a renderer that renders what is not in the cache. Only what Git has can be recognised.
 func (c *Cache) Renderer(sourceType argov1.ApplicationSourceType, renderer render.Renderer) render.Renderer {
 	return &cached{cache: c, sourceType: sourceType, renderer: renderer}

@@ -44,14 +44,16 @@ func Open(options Options) (*Repositories, error) {
 		argov1.SourceTypeHelm:      pool.Renderer(argov1.SourceTypeHelm),
 		argov1.SourceTypeKustomize: kustomize.New(kustomize.Options{Helm: pool.Renderer(argov1.SourceTypeHelm)}),
 	}
+	shed := []func(){fetcher.Shed, charts.Shed}
 	if options.ManifestCacheBytes > 0 {
 		kept := NewCache(options.ManifestCacheBytes)
+		shed = append(shed, kept.Clear)
 		for sourceType, renderer := range renderers {
 			renderers[sourceType] = kept.Renderer(sourceType, renderer)
 		}
 	}
 	return &Repositories{
-		Fetcher: fetcher, Charts: charts, Renderer: renderers, pool: pool, forget: []func(string){fetcher.Forget, charts.Forget},
+		Fetcher: fetcher, Charts: charts, Renderer: renderers, pool: pool, forget: []func(string){fetcher.Forget, charts.Forget}, shed: shed,
 	}, nil
 }
 
@@ -59,6 +61,13 @@ func Open(options Options) (*Repositories, error) {
 func (r *Repositories) Forget(repoURL string) {
 	for _, forget := range r.forget {
 		forget(repoURL)
+	}
+}
+
+// Shed empties the caches in memory; what was in them is read and rendered again.
+func (r *Repositories) Shed() {
+	for _, shed := range r.shed {
+		shed()
 	}
 }
 

@@ -25,6 +25,7 @@ type Repositories struct {
 
 	pool   *worker.Pool // ended by Close
 	forget []func(repoURL string)
+	shed   []func()
 }
 
 // Resolve asks the repository what the target revision of a source is.

@@ -1,63 +1,32 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
-
-// request is a request that the API server has answered, as its audit log tells.
-type request struct {
-	Verb, Group, Resource, Namespace, Name string
-	DryRun                                 bool
-}
-
-// auditEvent is what matters of a line of the audit log.
-type auditEvent struct {
-	Stage, Verb, RequestURI string
-	ImpersonatedUser        struct{ Username string }
-	ObjectRef               struct{ Resource, Namespace, Name, APIGroup string }
-	ResponseStatus          struct{ Code int }
-}
 
 func auditLog() string { return filepath.Join(folder, "audit.log") }
 
 // requests are the successful requests of a user so far, in order.
-func requests(user string) []request {
+func requests(user string) []fixture.Request {
 	GinkgoHelper()
-	data, err := os.ReadFile(auditLog())
+	all, _, err := fixture.ReadAuditLog(auditLog(), 0, user)
 	Expect(err).NotTo(HaveOccurred())
-	var found []request
-	for line := range bytes.Lines(data) {
-		if !bytes.HasSuffix(line, []byte("\n")) || !bytes.Contains(line, []byte(user)) {
-			continue // half written, or somebody else's
-		}
-		var event auditEvent
-		Expect(json.Unmarshal(line, &event)).To(Succeed())
-		if event.Stage != "ResponseComplete" && event.Stage != "ResponseStarted" || event.ImpersonatedUser.Username != user || event.ResponseStatus.Code >= 300 {
-			continue
-		}
-		found = append(found, request{
-			Verb: event.Verb, Group: event.ObjectRef.APIGroup, Resource: event.ObjectRef.Resource,
-			Namespace: event.ObjectRef.Namespace, Name: event.ObjectRef.Name, DryRun: strings.Contains(event.RequestURI, "dryRun="),
-		})
-	}
-	return found
+	return slices.DeleteFunc(all, func(r fixture.Request) bool { return r.User != user || r.Code >= 300 })
 }
 
 // writes are those requests that changed something, leases and events aside: these say who is there, not what is done.
-func writes(all []request) []request {
-	return slices.DeleteFunc(slices.Clone(all), func(r request) bool {
-		return r.DryRun || r.Resource == "leases" || r.Resource == "events" || !slices.Contains([]string{"create", "update", "patch", "delete"}, r.Verb)
+func writes(all []fixture.Request) []fixture.Request {
+	return slices.DeleteFunc(slices.Clone(all), func(r fixture.Request) bool {
+		return !r.Writes() || r.Resource == "leases" || r.Resource == "events"
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 // holder is who holds the lease of the operators of a namespace; empty when nobody does.
@@ -34,7 +35,7 @@ var _ = Describe("Two operators", func() {
 		Eventually(ctx, holder(ctx, "leaders")).ShouldNot(BeEmpty())
 		leader := holder(ctx, "leaders")(Default)
 		second.start()
-		asked := func() []request { return requests(second.user) }
+		asked := func() []fixture.Request { return requests(second.user) }
 		Eventually(ctx, asked).Should(ContainElement(SatisfyAll(HaveField("Resource", "leases"), HaveField("Verb", "get"))))
 
 		s := newScenario(ctx, map[string]string{"app/a.yaml": configMap("a", "one")}).automated(true, true)

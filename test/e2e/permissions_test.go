@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argov1 "github.com/tiphys-io/tiphys/api/argoproj/v1alpha1"
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 // installElsewhere applies an installation of config/ into another control namespace than argocd.
@@ -104,7 +105,7 @@ func unused(ctx context.Context, user string) []string {
 			}
 			for _, group := range rule.APIGroups {
 				for _, resource := range rule.Resources {
-					if !slices.ContainsFunc(used, func(r request) bool {
+					if !slices.ContainsFunc(used, func(r fixture.Request) bool {
 						return r.Verb == verb && r.Group == group && r.Resource == resource && r.Namespace == "narrow"
 					}) {
 						found = append(found, verb+" "+group+" "+resource)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,11 +18,7 @@ import (
 // binary builds the program that users run, once, into the folder of the suite.
 var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(folder, "tiphys")
-	args := slices.Concat([]string{"build"}, raceFlags, []string{"-o", path, "../../cmd"})
-	if output, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go %v: %w\n%s", args, err, output)
-	}
-	return path, nil
+	return path, fixture.BuildProgram(path)
 })
 
 // operatorProcess is how an operator is started as a process of its own, in a control namespace of its own.

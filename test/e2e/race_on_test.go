@@ -2,9 +2,6 @@
 
 package e2e
 
-// raceFlags build the operator as the suite was built, so that nothing is compiled twice, and with the race detector too.
-var raceFlags = []string{"-race"}
-
 // bigFile is the size of a file that is larger than manifests may be, in bytes. Under the race detector, packing and unpacking
 // 100 MB takes a minute, so it is not much larger.
 const bigFile = 16 << 20

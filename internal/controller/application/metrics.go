@@ -21,6 +21,14 @@ var (
 		Name: "argocd_app_sync_total", Help: "Number of finished syncs.",
 	}, []string{"namespace", "name", "project", "dest_server", "phase", "dry_run"})
 
+	// These two have no counterpart in Argo CD.
+	comparisons = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tiphys_app_comparisons_total", Help: "Number of comparisons of a target with its live object.",
+	})
+	dryRuns = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tiphys_app_dry_runs_total", Help: "Number of dry runs that comparisons needed to be sure of a difference.",
+	})
+
 	infoDescription = prometheus.NewDesc("argocd_app_info", "Applications and their status.",
 		[]string{"namespace", "name", "project", "autosync_enabled", "repo", "dest_server", "dest_namespace", "sync_status", "health_status", "operation"}, nil)
 	conditionDescription = prometheus.NewDesc("argocd_app_condition", "Conditions of applications.",
@@ -49,16 +57,20 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- conditionDescription
 	reconcileSeconds.Describe(descriptions)
 	syncTotal.Describe(descriptions)
+	comparisons.Describe(descriptions)
+	dryRuns.Describe(descriptions)
 }
 
 // Collect gives the metrics as they are now. Before the cache is filled there are none of single applications.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	reconcileSeconds.Collect(metrics)
 	syncTotal.Collect(metrics)
+	comparisons.Collect(metrics)
+	dryRuns.Collect(metrics)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // a scrape has no context
 	defer cancel()
 	var list argov1.ApplicationList
-	if err := c.Reader.List(ctx, &list); err != nil {
+	if err := c.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return
 	}
 	for i := range list.Items {

@@ -110,6 +110,8 @@ type Reconciler struct {
 
 // memory is what is worth keeping of an application between two reconciles. Losing it costs time and nothing else.
 type memory struct {
+	busy sync.Mutex // held while the application is reconciled
+
 	state     *target.State
 	stateKey  string         // what state was built from
 	refreshed time.Time      // when the revisions were resolved last
@@ -117,8 +119,9 @@ type memory struct {
 	resolved  []string       // the revisions that the spec wanted last
 	pushed    atomic.Bool    // something was pushed to a repository since the revisions were resolved
 	compare   refresh.Memory
-	written   *argov1.Application // the newest version that we wrote ourselves
+	written   atomic.Pointer[argov1.Application] // the newest version that we wrote ourselves, until the cache has it
 	writtenAt time.Time
+	cached    atomic.Uint64 // the version that the cache has
 	resume    time.Time     // end of the pause between two waves
 	failure   targetFailure // why the target state could not be loaded last time
 	timedOut  bool          // the operation is terminated because it took too long
@@ -168,7 +171,10 @@ type step func(ctx context.Context, s *scope) error
 // Reconcile runs the steps and reports once at the end.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	start := r.Now()
-	s, err := r.open(ctx, req.NamespacedName)
+	mem := r.remember(req.NamespacedName)
+	mem.busy.Lock()
+	defer mem.busy.Unlock()
+	s, err := r.open(ctx, req.NamespacedName, mem)
 	if err != nil || s == nil {
 		return ctrl.Result{}, err
 	}
@@ -214,24 +220,20 @@ const cacheLag = 20 * time.Second
 
 // open reads the application, preferring what we wrote ourselves to a cache that has not caught up. It gives nil when there
 // is nothing to do.
-func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scope, error) {
+func (r *Reconciler) open(ctx context.Context, name types.NamespacedName, mem *memory) (*scope, error) {
 	app := &argov1.Application{}
-	if err := r.Client.Get(ctx, name, app); err != nil {
+	if err := r.Client.Get(ctx, name, app, client.UnsafeDisableDeepCopy); err != nil { // it is copied below, and not changed before
 		if client.IgnoreNotFound(err) == nil {
 			r.forget(ctx, name)
 			return nil, nil //nolint:nilnil // nothing to reconcile is no error and has no scope
 		}
 		return nil, fmt.Errorf("reading the application: %w", err)
 	}
-	value, _ := r.memories.LoadOrStore(name, &memory{})
-	mem, ok := value.(*memory)
-	if !ok {
-		return nil, fmt.Errorf("memory of %s is a %T", name, value)
-	}
-	if mem.written != nil && mem.written.UID == app.UID && r.Now().Sub(mem.writtenAt) < cacheLag && laterThan(mem.written, app) {
-		app = mem.written
+	written := mem.written.Load()
+	if written != nil && written.UID == app.UID && r.Now().Sub(mem.writtenAt) < cacheLag && version(written) > version(app) {
+		app = written
 	} else {
-		mem.written = nil
+		mem.written.Store(nil)
 	}
 	if app.Annotations[argov1.AnnotationSkipReconcile] == "true" {
 		return nil, nil //nolint:nilnil // the user asked to leave the application alone
@@ -240,15 +242,46 @@ func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*scop
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings: %w", err)
 	}
-	value2, requested := app.Annotations[argov1.AnnotationRefresh]
+	value, requested := app.Annotations[argov1.AnnotationRefresh]
 	mine := app.DeepCopy()
 	mem.full.restore(mine)
 	return &scope{
 		app: mine, base: app, memory: mem, settings: settings, now: r.Now(),
 		instance:   tracking.InstanceName(app.Name, app.Namespace, r.Options.ControlNamespace),
 		namespaced: map[resource.Key]bool{},
-		requested:  requested, hard: value2 == "hard", pushed: mem.pushed.Load(),
+		requested:  requested, hard: value == "hard", pushed: mem.pushed.Load(),
 	}, nil
+}
+
+// remember is the memory of an application, a new one if there was none.
+func (r *Reconciler) remember(name types.NamespacedName) *memory {
+	value, _ := r.memories.LoadOrStore(name, &memory{})
+	mem, _ := value.(*memory) // nothing else is stored
+	return mem
+}
+
+// wrote keeps what we wrote until the cache has it, which may be so already.
+func (m *memory) wrote(app *argov1.Application) {
+	m.written.Store(app)
+	m.catchUp()
+}
+
+// catchUp forgets what we wrote when the cache has it: for an application at rest that would be a second copy for ever.
+func (m *memory) catchUp() {
+	if written := m.written.Load(); written != nil && version(written) <= m.cached.Load() {
+		m.written.CompareAndSwap(written, nil)
+	}
+}
+
+// Shed forgets what can be rendered and compared again, of all applications that are not being reconciled at this moment.
+func (r *Reconciler) Shed() {
+	r.memories.Range(func(_, value any) bool {
+		if mem, ok := value.(*memory); ok && mem.busy.TryLock() {
+			mem.state, mem.stateKey, mem.compare = nil, "", refresh.Memory{}
+			mem.busy.Unlock()
+		}
+		return true
+	})
 }
 
 // forget drops what is kept of an application that is gone.

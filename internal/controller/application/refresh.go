@@ -33,6 +33,9 @@ import (
 func (r *Reconciler) refresh(ctx context.Context, s *scope) error {
 	s.evaluated = append(s.evaluated, argov1.ConditionComparisonError, argov1.ConditionRepeatedResourceWarning,
 		argov1.ConditionExcludedResourceWarning, argov1.ConditionSharedResourceWarning)
+	if s.app.Status.ReconciledAt == nil {
+		go func() { _, _ = r.Watcher.Sweep(ctx) }() // inventory wants it next, and gets the error too
+	}
 	if err := r.loadTarget(ctx, s); err != nil {
 		return r.failComparison(ctx, s, target.LoadError(err))
 	}
@@ -284,6 +287,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	s.comparison = s.memory.compare.Compare(ctx, refresh.Request{
 		State: s.memory.state, Snapshot: snapshot, Tracker: s.settings.Tracker, Instance: s.instance,
 		Predict: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			dryRuns.Inc()
 			return apply.Predict(ctx, r.Conn, obj)
 		},
 		Read: func(ctx context.Context, obj *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -292,6 +296,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		Ignore: s.ignore(), JQTimeout: r.Options.JQTimeout, Namespace: refresh.NamespaceOf(s.app),
 		Forbidden: r.forbidden(s), ForbiddenVersion: s.permission,
 	})
+	comparisons.Add(float64(s.comparison.Compared))
 	return nil
 }
 
@@ -318,7 +323,7 @@ func (s *scope) ignore() diff.Ignore {
 // forbidden tells which objects the project does not permit; of a kind that is not known nobody can say.
 func (r *Reconciler) forbidden(s *scope) func(resource.Key) bool {
 	return func(key resource.Key) bool {
-		mapping, err := r.Conn.Mapper.RESTMapping(key.GroupKind())
+		mapping, err := r.Conn.Mapping(key.GroupKind().WithVersion(""))
 		return err == nil && r.Permissions.Object(s.project, key, mapping.Scope.Name() == meta.RESTScopeNameNamespace) != ""
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -65,6 +66,9 @@ func (s *scope) finishedOperation() bool {
 // write patches what differs from what the API server has. What somebody else wrote in between is not lost: a patch that
 // touches more than the status is refused when the application has changed.
 func (r *Reconciler) write(ctx context.Context, s *scope) error {
+	if s.memory.full == nil && apiequality.Semantic.DeepEqual(s.base, s.app) {
+		return nil // as nearly always: it costs less than to write both down and compare that
+	}
 	fitted, err := fit(s.app, maxApplication, s.now)
 	if err != nil {
 		return err
@@ -98,11 +102,14 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	if patch, err = json.Marshal(fields); err != nil {
 		return fmt.Errorf("encoding the patch: %w", err)
 	}
-	written := s.base.DeepCopy()
+	written := &argov1.Application{}
+	written.Name, written.Namespace = s.base.Name, s.base.Namespace
 	if err := r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(argov1.FieldManager)); err != nil {
 		return fmt.Errorf("writing the application: %w", err)
 	}
-	s.base, s.memory.written, s.memory.writtenAt = written, written, r.Now()
+	written.ManagedFields = nil // as in the cache
+	s.base, s.memory.writtenAt = written, r.Now()
+	s.memory.wrote(written)
 	s.app = written.DeepCopy()
 	s.memory.full.restore(s.app)
 	return nil
@@ -277,9 +284,12 @@ func (r *Reconciler) event(s *scope, kind, reason, message string) {
 	r.Recorder.Eventf(s.base, nil, kind, reason, "Reconcile", "%s", message)
 }
 
-// laterThan tells whether a is a later version of the same object; versions are comparable integers (Kubernetes 1.35).
-func laterThan(a, b *argov1.Application) bool {
-	x, errA := strconv.ParseUint(a.ResourceVersion, 10, 64)
-	y, errB := strconv.ParseUint(b.ResourceVersion, 10, 64)
-	return errA == nil && errB == nil && x > y
+// version is the resource version of an application, 0 if it is no number; versions of one object are comparable integers
+// (Kubernetes 1.35).
+func version(app *argov1.Application) uint64 {
+	number, err := strconv.ParseUint(app.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
 }

@@ -110,7 +110,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, ser
 	served := predicate.NewPredicateFuncs(func(obj client.Object) bool { return serves(obj.GetNamespace()) })
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named("application").
-		For(&argov1.Application{}, builder.WithPredicates(served, predicate.Funcs{UpdateFunc: relevant})).
+		For(&argov1.Application{}, builder.WithPredicates(served, predicate.Funcs{UpdateFunc: r.updated})).
 		Watches(&argov1.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject), builder.WithPredicates(decisive)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(decisive)).
 		WatchesRawSource(source.Func(r.queue.start)).
@@ -184,7 +184,7 @@ func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Reque
 
 func (r *Reconciler) list(ctx context.Context, options ...client.ListOption) []reconcile.Request {
 	var list argov1.ApplicationList
-	if err := r.Client.List(ctx, &list, options...); err != nil {
+	if err := r.Client.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing the applications that a change concerns; they are compared at the next poll")
 		return nil
 	}
@@ -212,6 +212,18 @@ var decisive = predicate.Funcs{
 		}
 		return true
 	},
+}
+
+// updated takes in that the cache has a later version, and tells whether it is worth a reconcile.
+func (r *Reconciler) updated(e event.UpdateEvent) bool {
+	if after, ok := e.ObjectNew.(*argov1.Application); ok {
+		value, _ := r.memories.Load(requestFor(after).NamespacedName)
+		if mem, known := value.(*memory); known {
+			mem.cached.Store(version(after))
+			mem.catchUp()
+		}
+	}
+	return relevant(e)
 }
 
 // relevant leaves out updates of the status alone. An Application has no status subresource, so its generation says

@@ -86,6 +86,9 @@ func New(options Options) (*Fetcher, error) {
 	}, nil
 }
 
+// Shed forgets the objects that were read recently; they are read from disk again.
+func (f *Fetcher) Shed() { f.cache.Clear() }
+
 // Resolve implements [source.Fetcher]. A full commit id comes back as it is, without asking anybody.
 func (f *Fetcher) Resolve(ctx context.Context, repo source.Repository, revision string, opts source.ResolveOptions) (string, error) {
 	if isFullSHA(revision) {

@@ -88,6 +88,9 @@ func New(options Options) *Fetcher {
 	}
 }
 
+// Shed forgets the packed charts; they are downloaded again.
+func (f *Fetcher) Shed() { f.archives.clear() }
+
 // Resolve turns the target revision of a chart into a version of it; that of an artifact into its digest. A version is taken as
 // it is, without asking anybody. Force asks although an answer is remembered.
 func (f *Fetcher) Resolve(ctx context.Context, c Chart, revision string, force bool) (string, error) {

@@ -116,6 +116,14 @@ func (a *archives) get(key archiveKey) []byte {
 	return a.byKey[key]
 }
 
+// clear forgets all of them.
+func (a *archives) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.byKey)
+	a.order, a.bytes = nil, 0
+}
+
 func (a *archives) put(key archiveKey, data []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

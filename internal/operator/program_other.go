@@ -1,0 +1,6 @@
+//go:build !linux
+
+package operator
+
+// releaseProgram does nothing here.
+func releaseProgram() {}
