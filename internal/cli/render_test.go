@@ -165,7 +165,7 @@ func TestRender(t *testing.T) {
 			"A template without an end ends its process, and not the command.",
 			"{repoURL: https://git.example/x, path: endless}",
 			nil,
-			rendered{err: "exceeded maximum template depth", code: 2},
+			rendered{err: loadError, code: 2}, // the limit that it meets first depends on how the process was built
 		},
 		{
 			"Values from this machine are refused.",

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -50,13 +51,13 @@ func TestRetry(t *testing.T) {
 		{"a watch waits for its server", breaks, 7, "watch=true", 8, 200},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			calls := 0
+			var made atomic.Int64
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				calls++
+				call := int(made.Add(1))
 				if body, err := io.ReadAll(r.Body); err != nil || string(body) != "hello" {
-					t.Errorf("call %d has the body %q: %v", calls, body, err)
+					t.Errorf("call %d has the body %q: %v", call, body, err)
 				}
-				if calls <= c.times {
+				if call <= c.times {
 					c.trouble(w)
 				}
 			}))
@@ -73,7 +74,7 @@ func TestRetry(t *testing.T) {
 				code = response.StatusCode
 				_ = response.Body.Close()
 			}
-			if code != c.want || calls != c.calls {
+			if calls := int(made.Load()); code != c.want || calls != c.calls {
 				t.Errorf("%d calls, code %d (%v); want %d, %d", calls, code, err, c.calls, c.want)
 			}
 		})

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,4 +74,12 @@ func (o *operatorProcess) kubeconfig() string {
 	path := filepath.Join(o.folder, "kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
 	return path
+}
+
+// freeAddress is one of the loopback interface that nobody listens on.
+func freeAddress() string {
+	GinkgoHelper()
+	port, err := fixture.FreePort()
+	Expect(err).NotTo(HaveOccurred())
+	return fmt.Sprint("127.0.0.1:", port)
 }

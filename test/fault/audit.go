@@ -1,54 +1,25 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
-// request is what matters of a line of the audit log.
-type request struct {
-	Stage, Verb, RequestURI  string
-	ImpersonatedUser         struct{ Username string }
-	ObjectRef                struct{ Resource, Namespace, Name, APIGroup, Subresource string }
-	ResponseStatus           struct{ Code int }
-	RequestReceivedTimestamp time.Time
-}
-
-// succeeded tells whether the request changed something.
-func (r request) succeeded() bool {
-	return r.ResponseStatus.Code < 300 && !strings.Contains(r.RequestURI, "dryRun=")
-}
-
-// requests are the writes of a user so far, in order.
-func (w *world) requests(user string) ([]request, error) {
-	data, err := os.ReadFile(w.auditLog())
-	if err != nil {
-		return nil, err
-	}
-	var found []request
-	for line := range bytes.Lines(data) {
-		if !bytes.HasSuffix(line, []byte("\n")) || !bytes.Contains(line, []byte(user)) {
-			continue // half written, or somebody else's
-		}
-		var r request
-		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, fmt.Errorf("audit log: %w", err)
-		}
-		if r.Stage == "ResponseComplete" && r.ImpersonatedUser.Username == user {
-			found = append(found, r)
-		}
-	}
-	return found, nil
+// writes are the successful writes of a user so far, in order.
+func (w *world) writes(user string) ([]fixture.Request, error) {
+	all, _, err := fixture.ReadAuditLog(w.auditLog(), 0, user)
+	return slices.DeleteFunc(all, func(r fixture.Request) bool { return r.User != user || !r.Writes() }), err
 }
 
 // judge looks at all that the operator did to the objects of a fleet: nothing that Git holds was deleted, no hook ran twice.
 func (f *fleet) judge() error {
-	all, err := f.world.requests(f.world.operator.user)
+	all, err := f.world.writes(f.world.operator.user)
 	if err != nil {
 		return err
 	}
@@ -56,13 +27,13 @@ func (f *fleet) judge() error {
 	hooks := map[string]int{}
 	creates, deletes := 0, 0
 	for _, r := range all {
-		if !r.succeeded() || r.ObjectRef.Resource != "configmaps" || !strings.HasPrefix(r.ObjectRef.Namespace, f.name+"-") {
+		if r.Resource != "configmaps" || !strings.HasPrefix(r.Namespace, f.name+"-") {
 			continue
 		}
-		if r.ResponseStatus.Code == 201 {
+		if r.Code == http.StatusCreated {
 			creates++
-			if strings.HasPrefix(r.ObjectRef.Name, "hook-") {
-				hooks[r.ObjectRef.Name]++
+			if strings.HasPrefix(r.Name, "hook-") {
+				hooks[r.Name]++
 			}
 		}
 		if r.Verb == "delete" {
@@ -86,17 +57,17 @@ func (f *fleet) judge() error {
 }
 
 // wrongDelete says what is wrong with a delete; empty when Git no longer held the object.
-func (f *fleet) wrongDelete(r request) string {
-	name := r.ObjectRef.Name
+func (f *fleet) wrongDelete(r fixture.Request) string {
+	name := r.Name
 	kind, rest, _ := strings.Cut(name, "-")
 	switch kind {
 	case "hook":
 		return ""
 	case "new":
 		round, err := strconv.Atoi(rest[strings.LastIndex(rest, "-")+1:])
-		if err == nil && round+1 < len(f.commits) && r.RequestReceivedTimestamp.After(f.commits[round+1]) {
+		if err == nil && round+1 < len(f.commits) && r.Received.After(f.commits[round+1]) {
 			return ""
 		}
 	}
-	return fmt.Sprintf("%s was deleted at %s", name, r.RequestReceivedTimestamp.Format(time.TimeOnly))
+	return fmt.Sprintf("%s was deleted at %s", name, r.Received.Format(time.TimeOnly))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 func TestWrongDelete(t *testing.T) {
@@ -20,8 +22,7 @@ func TestWrongDelete(t *testing.T) {
 		{"the round is not over", "new-api-001-1", 2 * time.Minute, true},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			r := request{RequestReceivedTimestamp: begin.Add(c.after)}
-			r.ObjectRef.Name = c.name
+			r := fixture.Request{Name: c.name, Received: begin.Add(c.after)}
 			if got := f.wrongDelete(r); (got != "") != c.wrong {
 				t.Errorf("wrong: %q, want %t", got, c.wrong)
 			}

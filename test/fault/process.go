@@ -10,6 +10,8 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 // lifetime is the longest that an operator lives on before it is killed.
@@ -132,13 +134,13 @@ func (w *world) wake(o *operator, since time.Time) error {
 	case <-time.After(recovery):
 		w.found("the woken leader", "still runs", "ends, since it no longer leads", false)
 	}
-	all, err := w.requests(o.user)
+	all, err := w.writes(o.user)
 	if err != nil {
 		return err
 	}
 	late := 0
 	for _, r := range all {
-		if r.RequestReceivedTimestamp.After(since) && r.ResponseStatus.Code < 300 && r.ObjectRef.Resource != "leases" {
+		if r.Received.After(since) && r.Resource != "leases" {
 			late++
 		}
 	}
@@ -151,11 +153,11 @@ func (w *world) leader(ctx context.Context, names []string) (string, error) {
 	leader := ""
 	_, err := await(ctx, recovery, func(context.Context) (string, error) {
 		for _, name := range names {
-			all, err := w.requests(name)
+			all, err := w.writes(name)
 			if err != nil {
 				return "", err
 			}
-			if slices.ContainsFunc(all, func(r request) bool { return r.ObjectRef.Resource == "applications" }) {
+			if slices.ContainsFunc(all, func(r fixture.Request) bool { return r.Resource == "applications" }) {
 				leader = name
 				return "", nil
 			}

@@ -109,10 +109,10 @@ func (f *fleet) complains(ctx context.Context) (string, error) {
 
 // deletes counts what the operator has deleted so far, hooks aside.
 func (w *world) deletes() (int, error) {
-	all, err := w.requests(w.operator.user)
+	all, err := w.writes(w.operator.user)
 	count := 0
 	for _, r := range all {
-		if r.Verb == "delete" && r.succeeded() && !strings.HasPrefix(r.ObjectRef.Name, "hook-") {
+		if r.Verb == "delete" && !strings.HasPrefix(r.Name, "hook-") {
 			count++
 		}
 	}

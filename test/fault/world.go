@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -180,9 +179,11 @@ func (o *operator) start(args ...string) error {
 	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
 		return err
 	}
-	if o.metrics, err = freeAddress(); err != nil {
+	port, err := fixture.FreePort()
+	if err != nil {
 		return err
 	}
+	o.metrics = fmt.Sprint("127.0.0.1:", port)
 	command := exec.Command(o.world.binary, slices.Concat([]string{
 		"operator", "--namespace=" + controlNamespace, "--cache-dir=" + o.cache(), "--logformat=text",
 		"--metrics-bind-address=" + o.metrics, "--health-probe-bind-address=0", "--webhook-bind-address=0", "--sealed-secrets=false",
@@ -247,15 +248,6 @@ func (o *operator) get(ctx context.Context, url string) ([]byte, error) {
 		err = fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return data, err
-}
-
-// freeAddress is a port of the loopback interface that nobody uses now.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 func namespace(name string) *corev1.Namespace {
