@@ -223,7 +223,8 @@ var _ = Describe("Sealing keys", Serial, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(object.Status.Conditions[0].Type).To(Equal(bitnamiv1.ConditionSynced))
 		Expect(object.Status.Unsealed.Keys).To(Equal([]bitnamiv1.SealingKeyUse{{Fingerprint: key.Fingerprint, Items: []string{"a"}}}))
-		Expect(running.scrape()).To(SatisfyAll(
+		// The metrics are those of the controller's cache, which may hear of its own write a moment later than we do.
+		Eventually(ctx, running.scrape).Should(SatisfyAll(
 			ContainSubstring(`tiphys_sealed_secrets_key_objects{fingerprint="`+key.Fingerprint+`",secret="own-key",state="active"} 1`),
 			ContainSubstring(`sealed_secrets_controller_condition_info{condition="Synced",name="s",namespace="`+namespace+`",ss_app_kubernetes_io_instance=""} 1`)))
 
