@@ -88,7 +88,7 @@ func hostileFiles() map[string]map[string]string {
 		"endless-jsonnet":    {"a.jsonnet": "local f(x) = f(x + 1) tailstrict; f(0)"},
 		"hungry-jsonnet":     {"a.jsonnet": "std.foldl(function(a, b) a + a, std.range(1, 60), 'xxxxxxxx')"},
 		"yaml-bomb":          {"a.yaml": bomb.String()},
-		"deep-yaml":          {"a.yaml": strings.Repeat("[", 200000)},
+		"deep-yaml":          {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deep}\ndata: " + strings.Repeat("[", 200000)},
 		"escaping-kustomize": {"kustomization.yaml": "resources: [../../../../etc/passwd]\n"},
 		"endless-kustomize":  {"kustomization.yaml": "resources: [.]\n"},
 		"local-remote":       {"kustomization.yaml": "resources: [\"http://169.254.169.254/latest/meta-data\"]\n"},

@@ -5,8 +5,8 @@
 // command, and lets that do the work. Such a process gets its job and all files over a pipe, one at a time and only those
 // that it asks for, from the one tree that it may see; it has no environment, no arguments of the repository, and no
 // connection to a cluster. A deadline ends it, and so does a limit of memory that the kernel keeps (RLIMIT_DATA): the
-// operator then reports what happened and starts another one. Its memory is nobody's but its own, so whatever a chart does,
-// the operator goes on.
+// operator then reports what happened and starts another one. Its memory is nobody's but its own, and its priority is lower, so
+// whatever a chart does, the operator goes on.
 //
 // Processes are kept for the next job, a few at most, and ended when there was none for a while. A job costs a few
 // messages over a pipe (see BenchmarkPool), and starting a process some tens of milliseconds, once.
