@@ -31,7 +31,7 @@ func TestTheOperatorGoesFirst(t *testing.T) {
 		text += " " + string(more)
 	}
 	threads := 0
-	for _, child := range strings.Fields(text) {
+	for child := range strings.FieldsSeq(text) {
 		tasks, err := os.ReadDir("/proc/" + child + "/task")
 		if err != nil {
 			continue // another test's, that has ended
