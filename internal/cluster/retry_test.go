@@ -18,7 +18,8 @@ func TestRetry(t *testing.T) {
 	breaks := func(w http.ResponseWriter) {
 		connection, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			panic(err)
+			t.Error(err)
+			return
 		}
 		if tcp, ok := connection.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)

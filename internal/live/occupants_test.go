@@ -29,17 +29,18 @@ func owner(name, uid string) string {
 	return fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, name: %s, uid: %s}", name, uid)
 }
 
-func TestOccupants(t *testing.T) {
+// onAServer is a connection to a control plane that lives as long as the test, and a function that makes objects there.
+func onAServer(t *testing.T) (plane *fixture.ControlPlane, conn *cluster.Conn, create func(manifests string)) {
+	t.Helper()
 	plane, err := fixture.StartControlPlane(t.Context(), fixture.ControlPlaneOptions{Progress: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer plane.Stop()
-	conn, err := cluster.Connect(plane.RESTConfig(), "https://kubernetes.default.svc", "in-cluster")
-	if err != nil {
+	t.Cleanup(plane.Stop)
+	if conn, err = cluster.Connect(plane.RESTConfig(), "https://kubernetes.default.svc", "in-cluster"); err != nil {
 		t.Fatal(err)
 	}
-	create := func(manifests string) {
+	return plane, conn, func(manifests string) {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "manifests.yaml")
 		if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
@@ -49,6 +50,10 @@ func TestOccupants(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestOccupants(t *testing.T) {
+	plane, conn, create := onAServer(t)
 	uid := func(name string) string {
 		t.Helper()
 		text, err := plane.Kubectl(t.Context(), "get", "configmap", "-n", "busy", name, "-o", "jsonpath={.metadata.uid}")

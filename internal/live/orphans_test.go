@@ -1,40 +1,18 @@
 package live
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tiphys-io/tiphys/internal/cluster"
 	"github.com/tiphys-io/tiphys/internal/resource"
 	"github.com/tiphys-io/tiphys/internal/tracking"
-	"github.com/tiphys-io/tiphys/test/fixture"
 )
 
 func TestOrphans(t *testing.T) {
-	plane, err := fixture.StartControlPlane(t.Context(), fixture.ControlPlaneOptions{Progress: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plane.Stop()
-	conn, err := cluster.Connect(plane.RESTConfig(), "https://kubernetes.default.svc", "in-cluster")
-	if err != nil {
-		t.Fatal(err)
-	}
-	create := func(manifests string) {
-		t.Helper()
-		file := filepath.Join(t.TempDir(), "manifests.yaml")
-		if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := plane.Kubectl(t.Context(), "create", "-f", file); err != nil {
-			t.Fatal(err)
-		}
-	}
+	plane, conn, create := onAServer(t)
 	create("{apiVersion: v1, kind: Namespace, metadata: {name: busy}}\n" + tracked("mine", "app", "") + tracked("theirs", "other", "") + tracked("nobodys", "", "") +
 		tracked("owned", "", owner("nothing", "00000000-0000-0000-0000-000000000000")) + `---
 {apiVersion: v1, kind: Service, metadata: {name: web, namespace: busy}, spec: {ports: [{port: 80}]}}

@@ -13,7 +13,7 @@ import (
 )
 
 func TestFence(t *testing.T) {
-	renew := func(status int) *http.Request { return leaseRequest(http.MethodPut, status) }
+	renew := func(status int) *http.Request { return leaseRequest(t, http.MethodPut, status) }
 	for _, c := range []struct {
 		reason  string
 		request *http.Request // of the client of leases
@@ -28,7 +28,7 @@ func TestFence(t *testing.T) {
 		{"others may lead from here on", renew(http.StatusOK), leaseDuration, http.MethodDelete, false},
 		{"reading goes on", renew(http.StatusOK), leaseDuration, http.MethodGet, true},
 		{"a refused renewal is none", renew(http.StatusConflict), time.Second, http.MethodPost, false},
-		{"to look at the lease does not renew it", leaseRequest(http.MethodGet, http.StatusOK), time.Second, http.MethodPost, false},
+		{"to look at the lease does not renew it", leaseRequest(t, http.MethodGet, http.StatusOK), time.Second, http.MethodPost, false},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			now := time.Now()
@@ -69,7 +69,7 @@ func TestFenceLetsRequestsToTheLeaderThrough(t *testing.T) {
 func TestFenceBelievesTheLaterClock(t *testing.T) {
 	now := time.Now()
 	f := &fence{now: func() time.Time { return now }}
-	if err := send(t, f.observe, leaseRequest(http.MethodPut, http.StatusOK)); err != nil {
+	if err := send(t, f.observe, leaseRequest(t, http.MethodPut, http.StatusOK)); err != nil {
 		t.Fatal(err)
 	}
 	wall := now.Round(0) // without the steady clock, as after a sleep of the machine
@@ -85,10 +85,11 @@ func TestFenceBelievesTheLaterClock(t *testing.T) {
 
 const statusHeader = "Answer"
 
-func leaseRequest(method string, status int) *http.Request {
+func leaseRequest(t *testing.T, method string, status int) *http.Request {
+	t.Helper()
 	request, err := http.NewRequest(method, "https://cluster.example/apis/coordination.k8s.io/v1/namespaces/a/leases/b", nil)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	request.Header.Set(statusHeader, http.StatusText(status))
 	return request
